@@ -1,0 +1,117 @@
+//! Plugins: how an implementation of one of the four traits makes itself known, and how
+//! configuration chooses one by name. Linking a plugin changes nothing until it is chosen. Nothing
+//! here knows any plugin by name.
+
+mod registry;
+mod section;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[doc(hidden)]
+pub use inventory as __inventory;
+pub use registry::{Registry, RegistryError};
+pub use section::{BuildError, ConfigSection};
+
+use crate::{Engine, Limits, Meter, Storage, Transport};
+
+/// What every plugin is given when it is built, beside its own configuration.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The data directory. A plugin that keeps files keeps them in or below it.
+    pub data_dir: PathBuf,
+    /// The limits in force.
+    pub limits: Limits,
+}
+
+/// A plugin's registration.
+pub struct Entry<T: ?Sized + 'static> {
+    /// The name by which configuration chooses it.
+    pub name: &'static str,
+    /// One line for `igor plugins`.
+    pub summary: &'static str,
+    /// An example of its configuration section, valid TOML, printed by `igor config example`.
+    pub example: &'static str,
+    /// Builds it from its configuration section.
+    pub build: fn(&ConfigSection, &Context) -> Result<Arc<T>, BuildError>,
+}
+
+impl<T: ?Sized> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Entry<T> {}
+
+impl<T: ?Sized> fmt::Debug for Entry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A kind of plugin: the trait object that is registered, and the word for it in configuration.
+pub trait Kind: 'static {
+    /// The configuration section and the word in messages, as in `engine`.
+    const WORD: &'static str;
+
+    /// The registrations linked into this program, in no particular order.
+    fn linked() -> Vec<Entry<Self>>;
+}
+
+macro_rules! kind {
+    ($($object:ty, $word:literal;)*) => {$(
+        inventory::collect!(Entry<$object>);
+
+        impl Kind for $object {
+            const WORD: &'static str = $word;
+
+            fn linked() -> Vec<Entry<Self>> {
+                inventory::iter::<Entry<$object>>.into_iter().copied().collect()
+            }
+        }
+    )*};
+}
+
+kind! {
+    dyn Engine, "engine";
+    dyn Storage, "storage";
+    dyn Transport, "transport";
+    dyn Meter, "meter";
+}
+
+/// Registers an engine: `register_engine! { name: …, summary: …, example: …, build: … }`.
+#[macro_export]
+macro_rules! register_engine {
+    ($($fields:tt)*) => { $crate::__register! { dyn $crate::Engine; $($fields)* } };
+}
+
+/// Registers a storage: `register_storage! { name: …, summary: …, example: …, build: … }`.
+#[macro_export]
+macro_rules! register_storage {
+    ($($fields:tt)*) => { $crate::__register! { dyn $crate::Storage; $($fields)* } };
+}
+
+/// Registers a transport: `register_transport! { name: …, summary: …, example: …, build: … }`.
+#[macro_export]
+macro_rules! register_transport {
+    ($($fields:tt)*) => { $crate::__register! { dyn $crate::Transport; $($fields)* } };
+}
+
+/// Registers a meter: `register_meter! { name: …, summary: …, example: …, build: … }`.
+#[macro_export]
+macro_rules! register_meter {
+    ($($fields:tt)*) => { $crate::__register! { dyn $crate::Meter; $($fields)* } };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register {
+    ($object:ty; $($fields:tt)*) => {
+        const _: () = {
+            use $crate::__inventory as inventory;
+            inventory::submit! { $crate::plugin::Entry::<$object> { $($fields)* } }
+        };
+    };
+}

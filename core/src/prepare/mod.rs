@@ -1,0 +1,160 @@
+//! Preparation: the one pass that every module goes through before any engine sees it. It validates
+//! against one fixed feature set and the limits table, and injects what makes every engine compute
+//! the same: the gas counter, the stack guard and canonical NaNs. It compiles and runs nothing.
+
+use std::sync::Arc;
+
+use igor_format::Hash;
+
+use crate::engine::ValueType;
+use crate::limits::Limits;
+
+/// The version of the pass and of its cost table. Old versions stay executable.
+pub const VERSION: u32 = 1;
+
+/// The reserved namespace: no guest may import from it or export a name in it.
+pub const RESERVED: &str = "igor:";
+/// The import module and name of the injected slow path, `(i64) -> i64`.
+pub const REFILL: (&str, &str) = ("igor:gas", "refill");
+/// The export of the injected gas counter, a mutable i64 global.
+pub const GAS_LEFT: &str = "igor:gas";
+/// The export of the injected stack guard, a mutable i32 global.
+pub const SLOTS_LEFT: &str = "igor:slots";
+/// The export of the guest's memory, if it has one.
+pub const MEMORY: &str = "igor:memory";
+/// The export of what was the start function, if there was one.
+pub const START: &str = "igor:start";
+
+/// A module that engines may compile.
+#[derive(Debug, Clone)]
+pub struct PreparedModule {
+    bytes: Arc<[u8]>,
+    code_hash: Hash,
+    prepared_hash: Hash,
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    memory_pages_max: u64,
+    table_elements_max: u64,
+    has_start: bool,
+}
+
+/// The type of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FunctionType {
+    /// Types of the parameters.
+    pub params: Vec<ValueType>,
+    /// Types of the results.
+    pub results: Vec<ValueType>,
+}
+
+/// A function that a module imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The name of the module it comes from.
+    pub module: String,
+    /// Its name there.
+    pub name: String,
+    /// Its type; at most one result.
+    pub ty: FunctionType,
+}
+
+/// Something that a module exports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Its function type, or `None` if it is no function or its type holds references.
+    pub ty: Option<FunctionType>,
+}
+
+impl PreparedModule {
+    /// The bytes that an engine compiles.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The SHA-256 of the module as its author built it.
+    pub fn code_hash(&self) -> Hash {
+        self.code_hash
+    }
+
+    /// The SHA-256 of [`PreparedModule::bytes`].
+    pub fn prepared_hash(&self) -> Hash {
+        self.prepared_hash
+    }
+
+    /// The guest's own imports, in order; [`crate::engine::Host::call`] is given an index into
+    /// these. The injected slow path is not among them.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    /// The guest's own exports, in order.
+    pub fn exports(&self) -> &[Export] {
+        &self.exports
+    }
+
+    /// The export named `name`.
+    pub fn export(&self, name: &str) -> Option<&Export> {
+        self.exports.iter().find(|export| export.name == name)
+    }
+
+    /// The most pages of memory an instance can have; 0 without a memory.
+    pub fn memory_pages_max(&self) -> u64 {
+        self.memory_pages_max
+    }
+
+    /// The most table elements an instance can have; 0 without a table.
+    pub fn table_elements_max(&self) -> u64 {
+        self.table_elements_max
+    }
+
+    /// Whether [`START`] is exported and must be called before anything else.
+    pub fn has_start(&self) -> bool {
+        self.has_start
+    }
+}
+
+/// Why a module is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// Not a WebAssembly module, or not a valid one within the feature set.
+    #[error("{message} (at byte {offset})")]
+    Invalid {
+        /// What is wrong.
+        message: String,
+        /// Where, in the original bytes.
+        offset: u64,
+    },
+    /// A row of the limits table is exceeded.
+    #[error("module has {found} {what}, at most {max} are allowed")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        max: u64,
+    },
+    /// The module uses the reserved namespace.
+    #[error("module uses the reserved name {name:?}")]
+    Reserved {
+        /// The name.
+        name: String,
+    },
+    /// The module uses something that igor does not offer to guests.
+    #[error("module {what}, which igor does not support")]
+    Unsupported {
+        /// What it does, as in "imports a memory".
+        what: String,
+    },
+}
+
+/// Prepares a module.
+///
+/// # Errors
+/// When the module is invalid, exceeds a limit, or uses what guests may not.
+pub fn prepare(_module: &[u8], _limits: &Limits) -> Result<PreparedModule, PrepareError> {
+    Err(PrepareError::Unsupported { what: "is not prepared yet".to_owned() })
+}
