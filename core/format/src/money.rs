@@ -80,14 +80,15 @@ impl FromStr for Microcents {
 
     /// Reads a decimal number of units exactly; no sign but `+`, no exponent, no separators.
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        if let Some(rest) = text.strip_prefix('-') {
-            return Err(rest.parse::<Self>().err().unwrap_or(AmountError::Negative));
-        }
-        let text = text.strip_prefix('+').unwrap_or(text);
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let negative = text.starts_with('-');
+        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
             return Err(AmountError::NotANumber);
+        }
+        if negative {
+            return Err(AmountError::Negative);
         }
         let fraction = fraction.trim_end_matches('0');
         if fraction.len() > 6 {
