@@ -1,2 +1,43 @@
-//! Skeleton.
-fn main() {}
+//! The development tasks of igor, run as `cargo xtask <task>`. Each task is a module of its own; this
+//! file only chooses among them. Nothing here is part of the product.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool reports to its terminal"
+)]
+
+mod agents;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a task answers: nothing, or why it failed.
+type TaskResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// The development tasks of igor.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Agents(agents::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Agents(args) => agents::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
