@@ -1,7 +1,24 @@
 //! The suites that judge any implementation of igor's traits: what a trait's documentation promises
 //! under `# Behaviour`, a case here checks. Cases are plain functions over a trait object; nothing
 //! here is specific to a plugin, and no case passes because a plugin is absent.
+//!
+//! A plugin's own repository runs its suite with one line in `tests/conformance.rs` (and
+//! `[[test]] name = "conformance"`, `harness = false`):
+//!
+//! ```ignore
+//! conformance::engine_suite!(my_engine);
+//! ```
+//!
+//! Environment variables select and configure: see [`harness`].
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a case fails by panicking")]
 
 mod case;
+pub mod engine;
+pub mod harness;
+pub mod meter;
+mod seed;
+pub mod storage;
 
 pub use case::Case;
+pub use seed::{Effort, Rng, seed};
