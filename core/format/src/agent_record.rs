@@ -97,8 +97,8 @@ pub struct AgentRecord {
     pub cost_table_version: u32,
     /// The limits it runs under.
     pub limits: ExecutionLimits,
-    /// What it was given at its creation.
-    pub initial_budget: Microcents,
+    /// What it was given at its creation; `None` for an agent that the original created.
+    pub initial_budget: Option<Microcents>,
     /// The node that may tick it; `None` while nodes have no keys.
     pub holder: Option<[u8; 32]>,
     /// The checkpoint that this record was written for.
@@ -147,16 +147,6 @@ impl AgentRecord {
         heads.into_iter().flatten().find(|head| head.checkpoint == *checkpoint).map(|h| h.carry)
     }
 
-    /// The record for a save of the checkpoint `next`, while the checkpoint `in_force` is the
-    /// stored one; `None` if the record does not know that one. A head that never came into force
-    /// is dropped.
-    #[must_use]
-    pub fn advanced(&self, in_force: &Hash, next: Head) -> Option<Self> {
-        let carry = self.carry_of(in_force)?;
-        let previous = Some(Head { checkpoint: *in_force, carry });
-        Some(Self { current: next, previous, ..self.clone() })
-    }
-
     /// The record's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
@@ -166,7 +156,10 @@ impl AgentRecord {
         encoder.str(self.meter.as_str());
         encoder.u32(self.preparation_version).u32(self.cost_table_version);
         self.limits.encode(&mut encoder);
-        encoder.i64(self.initial_budget.get());
+        encoder.bool(self.initial_budget.is_some());
+        if let Some(budget) = self.initial_budget {
+            encoder.i64(budget.get());
+        }
         encoder.bool(self.holder.is_some());
         if let Some(holder) = &self.holder {
             encoder.raw(holder);
@@ -208,7 +201,10 @@ impl AgentRecord {
             preparation_version: decoder.u32(),
             cost_table_version: decoder.u32(),
             limits: ExecutionLimits::decode(&mut decoder),
-            initial_budget: Microcents::new(decoder.i64())?,
+            initial_budget: match present(&mut decoder)? {
+                true => Some(Microcents::new(decoder.i64())?),
+                false => None,
+            },
             holder: present(&mut decoder)?.then(|| decoder.array()),
             current: Head::decode(&mut decoder)?,
             previous: match present(&mut decoder)? {
@@ -305,7 +301,7 @@ mod tests {
                 log_line_bytes_max: 9,
                 log_bytes_max: 10,
             },
-            initial_budget: Microcents::MAX,
+            initial_budget: Some(Microcents::MAX),
             holder: Some([9; 32]),
             current: head(b"current", 999_999_999),
             previous: Some(head(b"previous", 5)),
@@ -320,7 +316,7 @@ mod tests {
     #[test]
     fn every_shape_of_record_round_trips() {
         let full = record();
-        let bare = AgentRecord { holder: None, previous: None, ..record() };
+        let bare = AgentRecord { initial_budget: None, holder: None, previous: None, ..record() };
         for record in [full, bare] {
             let bytes = record.encode();
             assert_eq!(AgentRecord::decode(&bytes), Ok(record));
@@ -360,7 +356,8 @@ mod tests {
         check(set(9, b"../"), "../rtbeat".parse::<AgentId>().expect_err("a path").into());
         let meter = 9 + "heartbeat".len() + 96 + 4;
         check(set(meter, b"w\xc3\xa4l"), AgentRecordError::MeterName);
-        let budget = meter + "wall".len() + 8 + 80;
+        let budget = meter + "wall".len() + 8 + 80 + 1;
+        check(set(budget - 1, &[2]), AgentRecordError::Presence(2));
         check(set(budget, &[0xff; 8]), AmountError::Negative.into());
         check(set(budget + 8, &[2]), AgentRecordError::Presence(2));
         let carry = budget + 8 + 33 + 32;
@@ -377,18 +374,11 @@ mod tests {
     }
 
     #[test]
-    fn advancing_keeps_the_head_in_force_and_drops_one_that_never_was() {
+    fn the_carry_is_that_of_the_checkpoint_asked_for() {
         let record = record();
         let (current, previous) = (record.current, record.previous.expect("two heads"));
-        let next = Head { checkpoint: Hash::of(b"next"), carry: Carry::ZERO };
-
-        let after_save = record.advanced(&current.checkpoint, next).expect("known");
-        assert_eq!((after_save.current, after_save.previous), (next, Some(current)));
-        let after_crash = record.advanced(&previous.checkpoint, next).expect("known");
-        assert_eq!((after_crash.current, after_crash.previous), (next, Some(previous)));
-        assert_eq!(record.advanced(&next.checkpoint, next), None);
-
-        assert_eq!(after_save.carry_of(&current.checkpoint), Some(current.carry));
-        assert_eq!(after_save.carry_of(&previous.checkpoint), None);
+        assert_eq!(record.carry_of(&current.checkpoint), Some(current.carry));
+        assert_eq!(record.carry_of(&previous.checkpoint), Some(previous.carry));
+        assert_eq!(record.carry_of(&Hash::of(b"another")), None);
     }
 }
