@@ -1,0 +1,2 @@
+//! The engine suite over this plugin.
+conformance::engine_suite!(igor_engine_wasmtime);
