@@ -6,6 +6,7 @@
 //! randomness enter through [`Clock`] and [`Entropy`].
 
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod gas;
 pub mod limits;

@@ -91,6 +91,13 @@ pub struct LimitError {
     ceiling: u64,
 }
 
+impl LimitError {
+    /// The row that is out of range.
+    pub const fn row(&self) -> &'static str {
+        self.row
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

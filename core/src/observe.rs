@@ -15,7 +15,7 @@ pub struct ObservationKind(pub u16);
 impl ObservationKind {
     /// `clock_now`: i64 nanoseconds.
     pub const CLOCK_NOW: Self = Self(1);
-    /// `rand_bytes`: i32 result, then the bytes if it is 0.
+    /// `rand_bytes`: the bytes, or none if the source failed.
     pub const RAND_BYTES: Self = Self(2);
     /// `log_emit`: the text, sent out.
     pub const LOG_EMIT: Self = Self(3);
@@ -23,15 +23,15 @@ impl ObservationKind {
     pub const WALLET_BALANCE: Self = Self(4);
     /// `wallet_receipt_count`: i32.
     pub const WALLET_RECEIPT_COUNT: Self = Self(5);
-    /// `wallet_receipt`: i32 result, then the receipt if it is positive.
+    /// `wallet_receipt`: the receipt, or nothing if there is none of that index.
     pub const WALLET_RECEIPT: Self = Self(6);
     /// `node_price`: i64 microcents per second.
     pub const NODE_PRICE: Self = Self(7);
-    /// WASI `clock_time_get`: u64 nanoseconds.
+    /// WASI `clock_time_get`: i64 nanoseconds.
     pub const WASI_CLOCK: Self = Self(10);
-    /// WASI `random_get`: the bytes.
+    /// WASI `random_get`: the bytes, or none if the source failed.
     pub const WASI_RANDOM: Self = Self(11);
-    /// WASI `fd_write` to stdout or stderr: the bytes, sent out.
+    /// WASI `fd_write` to stdout or stderr: a line, sent out.
     pub const WASI_WRITE: Self = Self(12);
 }
 
@@ -220,6 +220,34 @@ impl Recorder {
         self.accept(kind, start)
     }
 
+    /// Observes an i64, recorded as its eight bytes in little-endian order.
+    ///
+    /// # Errors
+    /// As [`Recorder::observe`].
+    pub fn observe_i64(
+        &mut self,
+        kind: ObservationKind,
+        produce: impl FnOnce() -> i64,
+    ) -> Result<i64, Trap> {
+        let append = |payload: &mut Vec<u8>| payload.extend_from_slice(&produce().to_le_bytes());
+        let payload = self.observe(kind, |payload| payload.len() == 8, append)?;
+        Ok(i64::from_le_bytes(payload.try_into().unwrap_or_default()))
+    }
+
+    /// Observes an i32, recorded as its four bytes in little-endian order.
+    ///
+    /// # Errors
+    /// As [`Recorder::observe`].
+    pub fn observe_i32(
+        &mut self,
+        kind: ObservationKind,
+        produce: impl FnOnce() -> i32,
+    ) -> Result<i32, Trap> {
+        let append = |payload: &mut Vec<u8>| payload.extend_from_slice(&produce().to_le_bytes());
+        let payload = self.observe(kind, |payload| payload.len() == 4, append)?;
+        Ok(i32::from_le_bytes(payload.try_into().unwrap_or_default()))
+    }
+
     /// Sends something out: live it is recorded, in a replay compared with the record.
     ///
     /// # Errors
@@ -262,6 +290,11 @@ impl Recorder {
     /// What was observed since the tick began.
     pub fn current(&self) -> &Observations {
         &self.current
+    }
+
+    /// Takes what was observed since the tick began.
+    pub fn take(&mut self) -> Observations {
+        std::mem::take(&mut self.current)
     }
 
     fn accept(&mut self, kind: ObservationKind, start: usize) -> Result<&[u8], Trap> {

@@ -10,19 +10,57 @@
 
 extern crate alloc;
 
+pub mod codec;
+pub mod effect_log;
+
 #[cfg(feature = "full")]
 mod agent_id;
 #[cfg(feature = "full")]
+mod agent_record;
+#[cfg(feature = "full")]
+mod checkpoint;
+#[cfg(feature = "full")]
+mod did;
+#[cfg(feature = "full")]
+mod fund;
+#[cfg(feature = "full")]
 mod hash;
+#[cfg(feature = "full")]
+mod history;
+#[cfg(feature = "full")]
+mod identity;
+#[cfg(feature = "full")]
+mod key;
 #[cfg(feature = "full")]
 mod money;
 #[cfg(feature = "full")]
 mod quantity;
 
+pub use codec::{DecodeError, Decoder, Encoder};
+
 #[cfg(feature = "full")]
 pub use agent_id::{AgentId, AgentIdError};
 #[cfg(feature = "full")]
-pub use hash::Hash;
+pub use agent_record::{AgentRecord, AgentRecordError, ExecutionLimits, Head, MeterName};
+#[cfg(feature = "full")]
+pub use checkpoint::{
+    Checkpoint, CheckpointError, CheckpointVersion, Header, Lineage, VerifyError,
+};
+#[cfg(feature = "full")]
+pub use did::{Did, DidError};
+#[cfg(feature = "full")]
+pub use fund::{FundError, FundId, FundIdError, FundRecord, Funding};
+#[cfg(feature = "full")]
+pub use hash::{Hash, HashError};
+#[cfg(feature = "full")]
+pub use history::{
+    CheckpointFacts, Finding, FindingKind, FundFacts, HistoryFile, HistoryFileError, HistoryReport,
+    HistorySegment, HistoryVerifier, Severity, SignatureStatus,
+};
+#[cfg(feature = "full")]
+pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};
+#[cfg(feature = "full")]
+pub use key::{AgentKey, Domain, PublicKey, Signature, SignatureError};
 #[cfg(feature = "full")]
 pub use money::{AmountError, Microcents, Price};
 #[cfg(feature = "full")]

@@ -11,6 +11,8 @@ use crate::limits::Limits;
 
 /// The version of the pass and of its cost table. Old versions stay executable.
 pub const VERSION: u32 = 1;
+/// The version of the table that says how much gas an instruction costs.
+pub const COST_TABLE_VERSION: u32 = 1;
 
 /// The reserved namespace: no guest may import from it or export a name in it.
 pub const RESERVED: &str = "igor:";

@@ -1,0 +1,172 @@
+//! What verifying a history can bring to light. A finding is data and a sentence; how it is shown is
+//! the caller's matter.
+
+use core::fmt;
+
+use crate::{CheckpointError, CheckpointVersion, FundError, Hash, Microcents, PublicKey, Tick};
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; the history still proves the life.
+    Notice,
+    /// The history does not prove the life.
+    Error,
+}
+
+/// One thing that verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file it concerns, if it concerns one.
+    pub file: Option<String>,
+    /// What it is.
+    pub kind: FindingKind,
+}
+
+impl Finding {
+    /// How grave it is.
+    pub const fn severity(&self) -> Severity {
+        self.kind.severity()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{file}: {}", self.kind),
+            None => self.kind.fmt(f),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// There is nothing to verify.
+    #[error("no readable checkpoint")]
+    NoCheckpoints,
+    /// The file is no checkpoint.
+    #[error("{0}")]
+    Unreadable(CheckpointError),
+    /// The file is no fund record.
+    #[error("{0}")]
+    UnreadableFund(FundError),
+    /// The checkpoint is of a version without a signature.
+    #[error("unsigned entry: version {0} carries no signature")]
+    Unsigned(CheckpointVersion),
+    /// The signature does not belong to the key and the bytes.
+    #[error("the signature is invalid")]
+    BadSignature,
+    /// The file is another agent's.
+    #[error("signed by {} instead of {}", found.did(), expected.did())]
+    OtherKey {
+        /// Whose life this is.
+        expected: PublicKey,
+        /// Who signed the file.
+        found: PublicKey,
+    },
+    /// The earliest checkpoint follows one that is not here.
+    #[error("truncated head: the earliest checkpoint follows {prev}, which is missing")]
+    TruncatedHead {
+        /// The checkpoint it follows.
+        prev: Hash,
+    },
+    /// A checkpoint in the middle follows one that is not here.
+    #[error("broken link: follows {prev}, which is missing or was changed")]
+    BrokenLink {
+        /// The checkpoint it follows.
+        prev: Hash,
+    },
+    /// Two validly signed checkpoints follow the same one: a fork proof.
+    #[error("fork: {other} follows the same checkpoint")]
+    Fork {
+        /// The file of the other one.
+        other: String,
+    },
+    /// A tick lies before that of the checkpoint it follows.
+    #[error("the tick goes back from {from} to {to}")]
+    TickBackwards {
+        /// The tick of the checkpoint before.
+        from: Tick,
+        /// The tick of this one.
+        to: Tick,
+    },
+    /// The budget is higher than before, and no fund record says why.
+    #[error("the budget rises from {from} to {to} units without a fund record")]
+    UnfundedRise {
+        /// The budget before.
+        from: Microcents,
+        /// The budget of this checkpoint.
+        to: Microcents,
+    },
+    /// The checkpoint that a fund record names exists, but does not follow the other one it names
+    /// with exactly that much more budget.
+    #[error("the fund record does not fit the checkpoints it names")]
+    FundMismatch,
+    /// The current checkpoint is older than the history by more than an interrupted save explains.
+    #[error("rollback: the history goes on for {ahead} checkpoints after the current one")]
+    Rollback {
+        /// How many checkpoints follow it.
+        ahead: u64,
+    },
+    /// The history has one checkpoint more than the node: a save was interrupted; the next start
+    /// completes it.
+    #[error("a save was interrupted: the history is one checkpoint ahead of the current one")]
+    SaveInterrupted,
+    /// The current checkpoint follows the history's last one but is not archived.
+    #[error("the current checkpoint is not in the history, which it continues")]
+    HeadNotArchived,
+    /// A fund record whose checkpoint was never made: the funding was interrupted.
+    #[error("the fund record was not applied: no checkpoint {after} is here")]
+    FundUnapplied {
+        /// The checkpoint it announces.
+        after: Hash,
+    },
+    /// A second fund record for the same rise; it counts once.
+    #[error("the fund record states again what {other} states")]
+    FundRepeated {
+        /// The file of the other one.
+        other: String,
+    },
+    /// The same checkpoint lies here under another name.
+    #[error("the same checkpoint as {other}")]
+    Repeated {
+        /// The file of the other one.
+        other: String,
+    },
+    /// The file's name is not the one its content has.
+    #[error("the file is not named after its content")]
+    OtherName,
+    /// The file is neither a checkpoint nor a fund record.
+    #[error("neither a checkpoint nor a fund record, ignored")]
+    UnknownFile,
+}
+
+impl FindingKind {
+    /// How grave it is.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::NoCheckpoints
+            | Self::Unreadable(_)
+            | Self::UnreadableFund(_)
+            | Self::Unsigned(_)
+            | Self::BadSignature
+            | Self::OtherKey { .. }
+            | Self::TruncatedHead { .. }
+            | Self::BrokenLink { .. }
+            | Self::Fork { .. }
+            | Self::TickBackwards { .. }
+            | Self::UnfundedRise { .. }
+            | Self::FundMismatch
+            | Self::Rollback { .. } => Severity::Error,
+            Self::SaveInterrupted
+            | Self::HeadNotArchived
+            | Self::FundUnapplied { .. }
+            | Self::FundRepeated { .. }
+            | Self::Repeated { .. }
+            | Self::OtherName
+            | Self::UnknownFile => Severity::Notice,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Proves an agent's life from the files of its history: who it is, that its checkpoints form one
+//! unbroken signed chain, and that its budget never rises without a fund record.
+//!
+//! It is not a reader of directories: the caller names files and hands over their bytes, one at a
+//! time, so that a long life needs little memory and a browser can verify one. It runs no code of
+//! the agent, so it does not say whether a state is what the module would have computed.
+
+mod chain;
+mod finding;
+mod name;
+mod report;
+
+pub use finding::{Finding, FindingKind, Severity};
+pub use name::{HistoryFile, HistoryFileError};
+pub use report::{CheckpointFacts, FundFacts, HistoryReport, HistorySegment, SignatureStatus};
+
+use crate::{Checkpoint, Did, FundRecord, VerifyError};
+
+/// Collects the files of one history and judges them together.
+#[derive(Debug)]
+pub struct HistoryVerifier {
+    state_bytes_max: u64,
+    expected: Option<Did>,
+    checkpoints: Vec<CheckpointFacts>,
+    current: Option<CheckpointFacts>,
+    funds: Vec<FundFacts>,
+    findings: Vec<Finding>,
+}
+
+impl HistoryVerifier {
+    /// A verifier that refuses larger states, and other identities than the expected one. Without
+    /// an expectation the life belongs to whoever signed its first checkpoint.
+    pub const fn new(state_bytes_max: u64, expected: Option<Did>) -> Self {
+        Self {
+            state_bytes_max,
+            expected,
+            checkpoints: Vec::new(),
+            current: None,
+            funds: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Adds a file of the history; the end of its name says what it should be. A file that is
+    /// neither a checkpoint nor a fund record is noted and otherwise ignored.
+    pub fn add(&mut self, file: &str, bytes: &[u8]) {
+        if file.ends_with(HistoryFile::CHECKPOINT_SUFFIX) {
+            if let Some(facts) = self.read_checkpoint(file, bytes) {
+                if file.parse::<HistoryFile>().ok().and_then(HistoryFile::tick)
+                    != Some(facts.header.tick)
+                {
+                    self.find(file, FindingKind::OtherName);
+                }
+                self.checkpoints.push(facts);
+            }
+        } else if file.ends_with(HistoryFile::FUND_SUFFIX) {
+            self.add_fund(file, bytes);
+        } else {
+            self.find(file, FindingKind::UnknownFile);
+        }
+    }
+
+    /// Adds the agent's current checkpoint, which lies outside the history, so that a history that
+    /// was cut at its end or belongs to another branch is noticed.
+    pub fn add_current(&mut self, file: &str, bytes: &[u8]) {
+        if let Some(facts) = self.read_checkpoint(file, bytes) {
+            self.current = Some(CheckpointFacts { archived: false, ..facts });
+        }
+    }
+
+    /// Judges everything that was added.
+    pub fn finish(self) -> HistoryReport {
+        let Self { expected, checkpoints, current, funds, findings, .. } = self;
+        chain::judge(expected, checkpoints, current, funds, findings)
+    }
+
+    fn read_checkpoint(&mut self, file: &str, bytes: &[u8]) -> Option<CheckpointFacts> {
+        let checkpoint = match Checkpoint::decode(bytes, self.state_bytes_max) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                self.find(file, FindingKind::Unreadable(error));
+                return None;
+            }
+        };
+        let signature = match checkpoint.verify() {
+            Ok(_) => SignatureStatus::Valid,
+            Err(VerifyError::Unsigned(version)) => {
+                self.find(file, FindingKind::Unsigned(version));
+                SignatureStatus::Unsigned
+            }
+            Err(_) => {
+                self.find(file, FindingKind::BadSignature);
+                SignatureStatus::Invalid
+            }
+        };
+        Some(CheckpointFacts {
+            file: file.to_owned(),
+            hash: checkpoint.hash(),
+            version: checkpoint.version(),
+            header: *checkpoint.header(),
+            prev: checkpoint.lineage().map(|lineage| lineage.prev),
+            public_key: checkpoint.lineage().map(|lineage| lineage.public_key),
+            signature,
+            state_bytes: checkpoint.state().len(),
+            archived: true,
+        })
+    }
+
+    fn add_fund(&mut self, file: &str, bytes: &[u8]) {
+        let record = match FundRecord::decode(bytes) {
+            Ok(record) => record,
+            Err(error) => return self.find(file, FindingKind::UnreadableFund(error)),
+        };
+        if record.verify().is_err() {
+            return self.find(file, FindingKind::BadSignature);
+        }
+        let name = HistoryFile::Fund(record.funding().id);
+        if file != name.to_string() {
+            self.find(file, FindingKind::OtherName);
+        }
+        self.funds.push(FundFacts {
+            file: file.to_owned(),
+            public_key: record.public_key(),
+            funding: *record.funding(),
+            applied: false,
+        });
+    }
+
+    fn find(&mut self, file: &str, kind: FindingKind) {
+        self.findings.push(Finding { file: Some(file.to_owned()), kind });
+    }
+}

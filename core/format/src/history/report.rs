@@ -1,0 +1,88 @@
+//! The outcome of verifying a history: what each file says, and what is wrong. It decides nothing
+//! beyond valid or not, and prints nothing.
+
+use super::finding::{Finding, Severity};
+use crate::{CheckpointVersion, Did, Funding, Hash, Header, PublicKey, Tick};
+
+/// What a checkpoint's signature is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignatureStatus {
+    /// It holds.
+    Valid,
+    /// It does not hold.
+    Invalid,
+    /// There is none.
+    Unsigned,
+}
+
+/// What one checkpoint says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointFacts {
+    /// The file it was read from.
+    pub file: String,
+    /// The hash of its bytes.
+    pub hash: Hash,
+    /// The version of its layout.
+    pub version: CheckpointVersion,
+    /// Budget, price, tick, code and epoch.
+    pub header: Header,
+    /// The checkpoint it follows, if it is of a signed version.
+    pub prev: Option<Hash>,
+    /// The key it names, if it is of a signed version.
+    pub public_key: Option<PublicKey>,
+    /// What its signature is worth.
+    pub signature: SignatureStatus,
+    /// Bytes of the state.
+    pub state_bytes: usize,
+    /// Whether it lies in the history; false for a current checkpoint that does not.
+    pub archived: bool,
+}
+
+/// What one fund record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FundFacts {
+    /// The file it was read from.
+    pub file: String,
+    /// The agent that was funded.
+    pub public_key: PublicKey,
+    /// What it states.
+    pub funding: Funding,
+    /// Whether it explains a rise of the budget in this history.
+    pub applied: bool,
+}
+
+/// Checkpoints that follow each other and are of one module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistorySegment {
+    /// The hash of the module.
+    pub code_hash: Hash,
+    /// How many checkpoints there are.
+    pub checkpoints: usize,
+    /// The tick of the first.
+    pub first: Tick,
+    /// The tick of the last.
+    pub last: Tick,
+}
+
+/// What verifying a history brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryReport {
+    /// Whose life this is: the expected identity, or that of the first checkpoint with a valid
+    /// signature.
+    pub did: Option<Did>,
+    /// The readable checkpoints, each one after the one it follows.
+    pub checkpoints: Vec<CheckpointFacts>,
+    /// The fund records with a valid signature.
+    pub funds: Vec<FundFacts>,
+    /// The checkpoints grouped by module.
+    pub segments: Vec<HistorySegment>,
+    /// Everything that is worth saying, in the order it was found.
+    pub findings: Vec<Finding>,
+}
+
+impl HistoryReport {
+    /// Whether the history proves the life: there is no finding of severity [`Severity::Error`].
+    pub fn is_valid(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity() < Severity::Error)
+    }
+}
