@@ -1,0 +1,199 @@
+//! Which file holds which key: the original's layout, and `.igor/` for what the original did not have.
+//! Only names; nothing here opens a file.
+
+use std::fmt::Write as _;
+
+use igor_core::format::{AgentId, Tick};
+use igor_core::storage::{Key, Scope};
+
+/// Everything that is not the original's.
+pub(crate) const OWN: &str = ".igor";
+/// The histories of all agents.
+pub(crate) const HISTORY: &str = "history";
+/// Locked by whoever claims the store.
+pub(crate) const STORE_LOCK: &str = ".igor/.lock";
+/// Locked while a commit touches content that agents share.
+pub(crate) const SHARED_LOCK: &str = ".igor/.shared.lock";
+/// Modules by hash. An agent id cannot begin with a dot, so none collides with these names.
+pub(crate) const MODULES: &str = ".igor/.modules";
+/// Manifests by hash.
+pub(crate) const MANIFESTS: &str = ".igor/.manifests";
+
+/// The endings of an agent's files directly in the store's directory.
+const CHECKPOINT: &str = ".checkpoint";
+const IDENTITY: &str = ".identity";
+const RECEIPTS: &str = ".receipts";
+
+/// The agent's own directory, out of the original's sight.
+pub(crate) fn agent_dir(agent: &AgentId) -> String {
+    format!("{OWN}/{agent}")
+}
+
+/// The agent's past checkpoints and other evidence.
+pub(crate) fn history_dir(agent: &AgentId) -> String {
+    format!("{HISTORY}/{agent}")
+}
+
+/// The agent's log.
+pub(crate) fn journal(agent: &AgentId) -> String {
+    format!("{OWN}/{agent}/journal")
+}
+
+/// Locked during a commit of the agent.
+pub(crate) fn commit_lock(agent: &AgentId) -> String {
+    format!("{OWN}/{agent}/commit.lock")
+}
+
+/// Locked by whoever claims the agent.
+pub(crate) fn agent_lock(agent: &AgentId) -> String {
+    format!("{OWN}/{agent}/agent.lock")
+}
+
+/// A file that is being written by a commit of the agent. It lies in the agent's own directory,
+/// whatever it will become, so that who holds the commit lock can tell that it is left over.
+pub(crate) fn temporary(agent: &AgentId, number: usize) -> String {
+    format!("{OWN}/{agent}/{TEMPORARY}{number}")
+}
+
+/// How the names of temporary files begin.
+pub(crate) const TEMPORARY: &str = "temp-";
+
+/// The agent's files directly in the store's directory.
+pub(crate) fn top_files(agent: &AgentId) -> [String; 3] {
+    [CHECKPOINT, IDENTITY, RECEIPTS].map(|ending| format!("{agent}{ending}"))
+}
+
+/// Where the value of `key` lies.
+pub(crate) fn path(key: &Key) -> String {
+    match key {
+        Key::Checkpoint(agent) => format!("{agent}{CHECKPOINT}"),
+        Key::Identity(agent) => format!("{agent}{IDENTITY}"),
+        Key::Receipts(agent) => format!("{agent}{RECEIPTS}"),
+        Key::Record(agent) => format!("{OWN}/{agent}/record"),
+        Key::History(agent, tick, 0) => format!("{HISTORY}/{agent}/{tick:0>10}.ckpt", tick = tick.0),
+        Key::History(agent, tick, copy) => {
+            format!("{HISTORY}/{agent}/{tick:0>10}_{copy:0>3}.ckpt", tick = tick.0)
+        }
+        Key::Fund(agent, id) => {
+            let mut path = format!("{HISTORY}/{agent}/fund-");
+            for byte in id {
+                write!(path, "{byte:02x}").expect("a string takes any text");
+            }
+            path + ".rec"
+        }
+        Key::Module(hash) => format!("{MODULES}/{hash}.wasm"),
+        Key::Manifest(hash) => format!("{MANIFESTS}/{hash}.json"),
+    }
+}
+
+/// The agent that `key` belongs to; content by hash belongs to nobody.
+pub(crate) fn owner(key: &Key) -> Option<&AgentId> {
+    match key {
+        Key::Checkpoint(agent)
+        | Key::Identity(agent)
+        | Key::Receipts(agent)
+        | Key::Record(agent)
+        | Key::History(agent, ..)
+        | Key::Fund(agent, _) => Some(agent),
+        Key::Module(_) | Key::Manifest(_) => None,
+    }
+}
+
+/// The directory whose names are the keys of `scope`.
+pub(crate) fn scope_dir(scope: &Scope) -> String {
+    match scope {
+        Scope::Checkpoints => String::new(),
+        Scope::History(agent) | Scope::Funds(agent) => history_dir(agent),
+    }
+}
+
+/// The key whose file is called `name` in the directory of `scope`, if that is how it would be called.
+pub(crate) fn key(scope: &Scope, name: &str) -> Option<Key> {
+    let key = match scope {
+        Scope::Checkpoints => Key::Checkpoint(name.strip_suffix(CHECKPOINT)?.parse().ok()?),
+        Scope::History(agent) => {
+            let stem = name.strip_suffix(".ckpt")?;
+            let (tick, copy) = stem.split_once('_').unwrap_or((stem, "0"));
+            Key::History(agent.clone(), Tick(tick.parse().ok()?), copy.parse().ok()?)
+        }
+        Scope::Funds(agent) => {
+            let hex = name.strip_prefix("fund-")?.strip_suffix(".rec")?;
+            let id = u128::from_str_radix(hex, 16).ok()?;
+            Key::Fund(agent.clone(), id.to_be_bytes())
+        }
+    };
+    // Only the one spelling that writing would give: `7.ckpt` is not tick 7.
+    (path(&key).rsplit('/').next() == Some(name)).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent() -> AgentId {
+        "a.b".parse().expect("an agent id")
+    }
+
+    #[test]
+    fn the_originals_names_are_kept() {
+        let zero = igor_core::format::Hash::ZERO;
+        for (key, expected) in [
+            (Key::Checkpoint(agent()), "a.b.checkpoint".to_owned()),
+            (Key::Identity(agent()), "a.b.identity".to_owned()),
+            (Key::Receipts(agent()), "a.b.receipts".to_owned()),
+            (Key::History(agent(), Tick(7), 0), "history/a.b/0000000007.ckpt".to_owned()),
+            (Key::History(agent(), Tick(7), 1), "history/a.b/0000000007_001.ckpt".to_owned()),
+            (
+                Key::History(agent(), Tick(u64::MAX), 4_000),
+                "history/a.b/18446744073709551615_4000.ckpt".to_owned(),
+            ),
+            (
+                Key::Fund(agent(), *b"0123456789abcdef"),
+                "history/a.b/fund-30313233343536373839616263646566.rec".to_owned(),
+            ),
+            (Key::Record(agent()), ".igor/a.b/record".to_owned()),
+            (Key::Module(zero), format!(".igor/.modules/{}.wasm", "0".repeat(64))),
+            (Key::Manifest(zero), format!(".igor/.manifests/{}.json", "0".repeat(64))),
+        ] {
+            assert_eq!(path(&key), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_is_listed_as_the_key_that_would_be_written_there() {
+        let history = Scope::History(agent());
+        for key in [
+            Key::History(agent(), Tick(0), 0),
+            Key::History(agent(), Tick(u64::MAX), u32::MAX),
+            Key::History(agent(), Tick(7), 1),
+        ] {
+            let path = path(&key);
+            let name = path.rsplit('/').next().expect("a file has a name");
+            assert_eq!(super::key(&history, name), Some(key.clone()), "{path}");
+            assert_eq!(super::key(&Scope::Funds(agent()), name), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_keys() {
+        let history = Scope::History(agent());
+        for name in [
+            "7.ckpt",
+            "+000000007.ckpt",
+            "0000000007_000.ckpt",
+            "0000000007_1.ckpt",
+            "0000000007.tmp",
+            "00000000x7.ckpt",
+            "99999999999999999999.ckpt",
+            ".ckpt",
+        ] {
+            assert_eq!(key(&history, name), None, "{name}");
+        }
+        for name in ["fund-00.rec", "fund-3031323334353637383961626364656F.rec", "fund-.rec"] {
+            assert_eq!(key(&Scope::Funds(agent()), name), None, "{name}");
+        }
+        for name in [".checkpoint", "..checkpoint", "a.checkpoint.tmp", ".a.checkpoint"] {
+            assert_eq!(key(&Scope::Checkpoints, name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! An agent's log as one file: what is in it, and how a record is added. It knows nothing of agents,
+//! locks or poisoning; the caller holds the commit lock while it appends.
+
+pub(crate) mod frame;
+mod stream;
+
+use std::io;
+
+use igor_core::format::Seq;
+
+use crate::tree::write_all;
+use crate::vfs::VfsFile;
+use frame::{FILE_HEADER, Parsed};
+use stream::Stream;
+
+/// Why a log cannot be read.
+#[derive(Debug)]
+pub(crate) enum LogError {
+    /// The file system's error.
+    Io(io::Error),
+    /// What it holds was not written so.
+    Corrupt(String),
+}
+
+impl From<io::Error> for LogError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What is known of a log's file. The valid part of it never changes, so what was once read stays true,
+/// whoever appends; only the end must be looked for again.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Where the valid part ends.
+    end: Position,
+    /// The beginnings of some frames, in order.
+    marks: Vec<Position>,
+}
+
+/// A place between two frames.
+#[derive(Debug, Clone, Copy, Default)]
+struct Position {
+    /// Bytes of the stream before it.
+    offset: u64,
+    /// Records before it.
+    seq: u64,
+}
+
+/// Stream bytes from one remembered beginning of a frame to the next.
+const MARK_EVERY: u64 = 64 << 10;
+
+impl Log {
+    /// The number of records known so far.
+    pub(crate) fn length(&self) -> Seq {
+        Seq(self.end.seq)
+    }
+
+    /// Reads what was appended since the last time.
+    pub(crate) fn catch_up(&mut self, file: &dyn VfsFile) -> Result<(), LogError> {
+        let stream = Stream::of(file)?;
+        if stream.length >= self.end.offset && self.read_on(&stream).is_ok() {
+            return Ok(());
+        }
+        // What was read last may have been an append that then failed and was taken back.
+        *self = Self::default();
+        self.read_on(&stream)
+    }
+
+    fn read_on(&mut self, stream: &Stream<'_>) -> Result<(), LogError> {
+        if self.end.offset == 0 {
+            match frame::parse_file_header(stream)? {
+                Parsed::End => return Ok(()),
+                Parsed::Torn => return self.expect_nothing_behind(stream),
+                Parsed::Whole(()) => self.end.offset = FILE_HEADER.1,
+            }
+        }
+        loop {
+            match frame::parse(stream, self.end.offset, self.end.seq)? {
+                Parsed::End => return Ok(()),
+                Parsed::Torn => return self.expect_nothing_behind(stream),
+                Parsed::Whole(frame) => {
+                    self.advance(Position { offset: frame.end, seq: frame.next_seq });
+                }
+            }
+        }
+    }
+
+    /// The frame from the end so far to `end` is valid.
+    fn advance(&mut self, end: Position) {
+        let last = self.marks.last().map(|mark| mark.offset);
+        if self.end.offset > 0 && last.is_none_or(|last| self.end.offset - last >= MARK_EVERY) {
+            self.marks.push(self.end);
+        }
+        self.end = end;
+    }
+
+    /// A torn append is the last thing in its file: the next one is written only after its remains
+    /// were cut off durably. With anything whole behind it, it is no torn append.
+    fn expect_nothing_behind(&self, stream: &Stream<'_>) -> Result<(), LogError> {
+        match frame::any_behind(stream, self.end.offset, self.end.seq)? {
+            true => Err(LogError::Corrupt(format!("record {} is damaged", self.end.seq))),
+            false => Ok(()),
+        }
+    }
+
+    /// The records from `from`, until `bytes_max` is reached; at least one if there is one.
+    pub(crate) fn read(
+        &self,
+        file: &dyn VfsFile,
+        from: Seq,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<u8>>, LogError> {
+        let (mut records, mut bytes) = (Vec::new(), 0_usize);
+        if from.0 >= self.end.seq {
+            return Ok(records);
+        }
+        let stream = Stream::of(file)?;
+        let before = self.marks.partition_point(|mark| mark.seq <= from.0);
+        let mut position = before
+            .checked_sub(1)
+            .and_then(|index| self.marks.get(index))
+            .copied()
+            .unwrap_or(Position { offset: FILE_HEADER.1, seq: 0 });
+        while position.offset < self.end.offset {
+            let Parsed::Whole(frame) = frame::parse(&stream, position.offset, position.seq)? else {
+                let problem = format!("record {} is damaged", position.seq);
+                return Err(LogError::Corrupt(problem));
+            };
+            for (seq, record) in (position.seq..).zip(frame.records) {
+                let total = bytes.saturating_add(record.len());
+                if seq < from.0 {
+                    continue;
+                }
+                if !records.is_empty() && total > bytes_max {
+                    return Ok(records);
+                }
+                bytes = total;
+                records.push(record);
+            }
+            position = Position { offset: frame.end, seq: frame.next_seq };
+        }
+        Ok(records)
+    }
+
+    /// The bytes that append `records`, and where they go. The file must be caught up with.
+    pub(crate) fn encode(&self, records: &[Vec<u8>]) -> Append {
+        let mut bytes = Vec::new();
+        if self.end.offset == 0 {
+            bytes.extend_from_slice(FILE_HEADER.0);
+        }
+        frame::encode(&mut bytes, self.end.seq, records);
+        let start = stream::place(self.end.offset);
+        let seq = self.end.seq.saturating_add(crate::tree::to_u64(records.len()));
+        let end = Position { offset: self.end.offset + crate::tree::to_u64(bytes.len()), seq };
+        Append { start, bytes: stream::with_marks(self.end.offset, &bytes), end }
+    }
+
+    /// Where the valid part of the file ends.
+    pub(crate) fn file_end(&self) -> u64 {
+        stream::place(self.end.offset)
+    }
+
+    /// Takes note that `append` is written and synced.
+    pub(crate) fn appended(&mut self, append: &Append) {
+        self.advance(append.end);
+    }
+}
+
+/// One append, ready to be written.
+pub(crate) struct Append {
+    /// Where in the file it begins.
+    pub(crate) start: u64,
+    bytes: Vec<u8>,
+    end: Position,
+}
+
+impl Append {
+    /// Writes it; it is not yet durable then.
+    pub(crate) fn write(&self, file: &dyn VfsFile) -> io::Result<()> {
+        write_all(file, &self.bytes, self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests;
