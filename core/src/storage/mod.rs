@@ -61,7 +61,9 @@ pub enum Durability {
 ///   value does; an absent key is `None`.
 /// - `list-is-ordered-and-paged`: a scope lists its keys in ascending order, after a given key, at most
 ///   as many as asked.
-/// - `preconditions-come-first`: if any precondition of a group fails, nothing of the group is applied.
+/// - `preconditions-come-first`: if any precondition of a group fails, nothing of the group is applied;
+///   all are checked against the state before the group, except that a second append of a group is
+///   expected to continue the first.
 /// - `absent-means-absent`: `Absent` succeeds only where there is no value, `Matches` only where the
 ///   value has that version, `Always` in any case.
 /// - `groups-are-independent`: a failed group does not affect the others; results come per group, in
@@ -77,7 +79,8 @@ pub enum Durability {
 /// - `clean-failures-do-not-poison`: a conflict, a refused key or value, and a clean lack of space leave
 ///   the old content intact and the store usable.
 /// - `hold-excludes`: a claim that conflicts with a held one is [`StorageError::Held`] across all openers;
-///   it is free again when the hold is dropped or its process ends.
+///   it is free again when the hold is dropped or its process ends. Claims on the store and on agents
+///   do not conflict with each other.
 #[async_trait]
 pub trait Storage: Send + Sync {
     /// What an acknowledged commit survives.
@@ -135,7 +138,7 @@ pub struct Committed {
 /// Something that only one holder, or only sharers, may use at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Claim {
-    /// The whole store, against every other claim on it.
+    /// The whole store, against every other claim on the whole store.
     StoreExclusive,
     /// The store, beside others who share it.
     StoreShared,

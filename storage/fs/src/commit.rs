@@ -5,9 +5,7 @@
 use std::io;
 
 use igor_core::format::{AgentId, Seq};
-use igor_core::storage::{
-    Committed, Group, Key, Operation, Precondition, StorageError, Version,
-};
+use igor_core::storage::{Committed, Group, Key, Operation, Precondition, StorageError, Version};
 
 use crate::error::Failure;
 use crate::layout;

@@ -70,7 +70,9 @@ pub(crate) fn path(key: &Key) -> String {
         Key::Identity(agent) => format!("{agent}{IDENTITY}"),
         Key::Receipts(agent) => format!("{agent}{RECEIPTS}"),
         Key::Record(agent) => format!("{OWN}/{agent}/record"),
-        Key::History(agent, tick, 0) => format!("{HISTORY}/{agent}/{tick:0>10}.ckpt", tick = tick.0),
+        Key::History(agent, tick, 0) => {
+            format!("{HISTORY}/{agent}/{tick:0>10}.ckpt", tick = tick.0)
+        }
         Key::History(agent, tick, copy) => {
             format!("{HISTORY}/{agent}/{tick:0>10}_{copy:0>3}.ckpt", tick = tick.0)
         }

@@ -21,7 +21,9 @@ pub(crate) fn hold(tree: &Tree, claim: &Claim) -> Result<Result<Hold, StorageErr
     if !file.lock(mode, false).map_err(Failure::of("lock", &tree.vfs.describe(&path)))? {
         let object = match claim {
             Claim::Agent(agent) => format!("agent {agent}"),
-            Claim::StoreExclusive | Claim::StoreShared => format!("store {}", tree.vfs.describe("")),
+            Claim::StoreExclusive | Claim::StoreShared => {
+                format!("store {}", tree.vfs.describe(""))
+            }
         };
         return Ok(Err(StorageError::Held { object, holder: holder(&*file) }));
     }

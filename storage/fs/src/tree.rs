@@ -66,9 +66,7 @@ impl Tree {
 
     /// Makes the names in a directory durable.
     pub(crate) fn sync_dir(&self, path: &str) -> Result<(), Failure> {
-        self.vfs
-            .sync_dir(path)
-            .map_err(Failure::of_sync(&self.vfs.describe(path)))
+        self.vfs.sync_dir(path).map_err(Failure::of_sync(&self.vfs.describe(path)))
     }
 
     /// Opens a file for reading and writing; creates it if it is missing.

@@ -88,12 +88,12 @@ impl State {
         let from = usize::try_from(from.0).unwrap_or(usize::MAX);
         let log = self.logs.get(agent).map_or(&[][..], |log| log.get(from..).unwrap_or_default());
         let mut bytes = 0_usize;
-        let mut fits = |record: &Vec<u8>| {
-            let first = bytes == 0;
+        let mut fits = |index: usize, record: &[u8]| {
             bytes = bytes.saturating_add(record.len());
-            first || bytes <= bytes_max
+            index == 0 || bytes <= bytes_max
         };
-        log.iter().take_while(|record| fits(record)).cloned().collect()
+        let records = log.iter().enumerate().take_while(|(index, record)| fits(*index, record));
+        records.map(|(_, record)| record.clone()).collect()
     }
 }
 

@@ -82,11 +82,7 @@ pub(super) fn parse_file_header(stream: &Stream<'_>) -> Result<Parsed<()>, LogEr
 }
 
 /// What stands at `offset` of the stream, where record `seq` is due.
-pub(super) fn parse(
-    stream: &Stream<'_>,
-    offset: u64,
-    seq: u64,
-) -> Result<Parsed<Frame>, LogError> {
+pub(super) fn parse(stream: &Stream<'_>, offset: u64, seq: u64) -> Result<Parsed<Frame>, LogError> {
     if offset >= stream.length {
         return Ok(Parsed::End);
     }

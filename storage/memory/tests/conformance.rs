@@ -1,0 +1,3 @@
+//! The storage suite on the `memory` store.
+
+conformance::storage_suite!(igor_storage_memory);
