@@ -7,6 +7,7 @@
 //!
 //! - `IGOR_CONFORMANCE_ENGINE`, `IGOR_CONFORMANCE_STORAGE`, `IGOR_CONFORMANCE_METER`: only these
 //!   plugins of the kind, separated by commas;
+//! - `IGOR_CONFORMANCE_CONFIG`: a node configuration whose sections the plugins are built from;
 //! - `IGOR_CONFORMANCE_EXPECT`: the plugins that must be linked, as in `engine::wasmi,meter::gas`, instead
 //!   of those that the manifest names;
 //! - `IGOR_CONFORMANCE_SEED`: the seed of all random choices;
@@ -17,8 +18,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::{env, thread};
+use std::{env, fs, thread};
 
+use igor_core::config::{Config, Plugins};
 use igor_core::plugin::{ConfigSection, Context, Entry, Kind, Registry};
 use igor_core::{Engine, Limits, Meter, Storage};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -121,6 +123,7 @@ macro_rules! meter_suite {
 
 /// The suites of one run, and what is wrong with the plugins that they should run on.
 struct Harness {
+    config: Option<Config>,
     expected: Vec<String>,
     found: Vec<String>,
     problems: Vec<String>,
@@ -133,7 +136,12 @@ impl Harness {
             Some(names) => names,
             None => names.iter().map(|name| (*name).to_owned()).collect(),
         };
-        Self { expected, found: Vec::new(), problems: Vec::new(), trials: Vec::new() }
+        let (config, problem) = match configuration().transpose() {
+            Ok(config) => (config, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let problems = problem.into_iter().collect();
+        Self { config, expected, found: Vec::new(), problems, trials: Vec::new() }
     }
 
     fn engines(self, config: &str) -> Self {
@@ -171,6 +179,9 @@ impl Harness {
         if names.is_empty() {
             self.problems.push(format!("no {} is linked", T::WORD));
         }
+        if cases.is_empty() {
+            self.problems.push(format!("the {} suite has no case", T::WORD));
+        }
         let selected = list_in(&format!("IGOR_CONFORMANCE_{}", T::WORD.to_uppercase()));
         for name in selected.iter().flatten().filter(|name| !names.contains(name)) {
             self.problems.push(format!("{} {name:?} is selected but not linked", T::WORD));
@@ -180,7 +191,10 @@ impl Harness {
             if selected.as_ref().is_some_and(|names| names.iter().all(|name| name != entry.name)) {
                 continue;
             }
-            let section = ConfigSection::from_toml(format!("{}.{}", T::WORD, entry.name), config);
+            let section = match &self.config {
+                Some(config) => config.section::<T>(entry.name),
+                None => ConfigSection::from_toml(format!("{}.{}", T::WORD, entry.name), config),
+            };
             let plugin = Plugin { entry: *entry, section };
             self.trials.extend(cases.iter().map(|case| trial(&plugin, *case, run)));
         }
@@ -286,6 +300,18 @@ impl StorageFixture for Directory {
 
 fn fresh_directory() -> TempDir {
     tempfile::tempdir().expect("the suites need a writable directory for temporary files")
+}
+
+/// The configuration that `IGOR_CONFORMANCE_CONFIG` names, if it names one.
+fn configuration() -> Option<Result<Config, String>> {
+    let name = env::var("IGOR_CONFORMANCE_CONFIG").ok()?;
+    let read = || {
+        let text = fs::read_to_string(&name).map_err(|error| format!("read {name}: {error}"))?;
+        let plugins = Plugins::linked().map_err(|error| error.to_string())?;
+        let builder = Config::builder().file(&name, &text);
+        builder.and_then(|builder| builder.build(&plugins)).map_err(|error| error.to_string())
+    };
+    Some(read())
 }
 
 /// The names in a variable, separated by commas; none if it is not set.

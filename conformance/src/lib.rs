@@ -17,6 +17,7 @@ mod case;
 pub mod engine;
 pub mod harness;
 pub mod meter;
+pub mod mutants;
 mod seed;
 pub mod storage;
 
