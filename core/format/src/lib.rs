@@ -24,6 +24,8 @@ mod did;
 #[cfg(feature = "full")]
 mod fund;
 #[cfg(feature = "full")]
+mod go_json;
+#[cfg(feature = "full")]
 mod hash;
 #[cfg(feature = "full")]
 mod history;
@@ -32,9 +34,17 @@ mod identity;
 #[cfg(feature = "full")]
 mod key;
 #[cfg(feature = "full")]
+mod manifest;
+#[cfg(feature = "full")]
+pub mod migrate;
+#[cfg(feature = "full")]
 mod money;
 #[cfg(feature = "full")]
+mod payment;
+#[cfg(feature = "full")]
 mod quantity;
+#[cfg(feature = "full")]
+mod receipt;
 
 pub use codec::{DecodeError, Decoder, Encoder};
 
@@ -51,6 +61,8 @@ pub use did::{Did, DidError};
 #[cfg(feature = "full")]
 pub use fund::{FundError, FundId, FundIdError, FundRecord, Funding};
 #[cfg(feature = "full")]
+pub use go_json::{Base64, SecretBase64};
+#[cfg(feature = "full")]
 pub use hash::{Hash, HashError};
 #[cfg(feature = "full")]
 pub use history::{
@@ -62,6 +74,12 @@ pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identi
 #[cfg(feature = "full")]
 pub use key::{AgentKey, Domain, PublicKey, Signature, SignatureError};
 #[cfg(feature = "full")]
+pub use manifest::{Capability, Manifest, ManifestError, MigrationPolicy, ResourceLimits};
+#[cfg(feature = "full")]
 pub use money::{AmountError, Microcents, Price};
 #[cfg(feature = "full")]
+pub use payment::{PaymentError, PaymentReceipt};
+#[cfg(feature = "full")]
 pub use quantity::{Carry, CarryError, Epoch, Gas, Nanos, Seq, Tick};
+#[cfg(feature = "full")]
+pub use receipt::{EpochReceipt, ReceiptError, decode_receipts, encode_receipts};
