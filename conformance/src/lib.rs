@@ -20,6 +20,7 @@ pub mod meter;
 pub mod mutants;
 mod seed;
 pub mod storage;
+pub mod world;
 
 pub use case::Case;
 pub use seed::{Effort, Rng, seed};

@@ -1,1 +1,38 @@
-//! Skeleton.
+//! Drives agents: guest calls, hostcalls, charging, checkpoints and recovery. The [`Driver`] of an
+//! agent takes events and gives commands; the [`Worker`] runs its guest code; [`shell`] is the thin
+//! layer that waits. Nothing outside the shell reads a clock, waits or spawns, and nothing here knows
+//! any plugin by name.
+
+pub mod abi;
+mod adopt;
+mod arguments;
+mod driver;
+mod event;
+mod fund;
+mod host;
+mod hostcall;
+mod incarnation;
+mod launch;
+mod ledger;
+mod open;
+mod program;
+mod purse;
+pub mod shell;
+mod survey;
+mod wasi;
+mod worker;
+
+pub use adopt::{AdoptError, Arrival, adopt};
+pub use driver::{Command, Driver, Event, Plan};
+pub use event::{RunEvent, Started, StopReason, Stopped, Ticked};
+pub use fund::{Funded, FundingError, fund};
+pub use host::{Environment, GuestIdentity};
+pub use hostcall::Hostcall;
+pub use incarnation::{Failure, Incarnation, Opening, Report, TickOutput};
+pub use launch::{LaunchError, Launched, Node, check, launch};
+pub use open::{Defaults, OpenError, Opened, Outlook, Request, look, open};
+pub use program::{CheckedModule, LoadError, Program};
+pub use purse::{Purse, Settlement};
+pub use survey::SurveyError;
+pub use wasi::WasiCall;
+pub use worker::Worker;

@@ -31,8 +31,7 @@ pub struct Entry<T: ?Sized + 'static> {
     pub name: &'static str,
     /// One line for `igor plugins`.
     pub summary: &'static str,
-    /// The fields of an example section, in TOML with comments. The header, as in `[storage.fs]`, is
-    /// not part of it: `igor config example` prints that above.
+    /// An example of its configuration section, valid TOML, printed by `igor config example`.
     pub example: &'static str,
     /// Builds it from its configuration section.
     pub build: fn(&ConfigSection, &Context) -> Result<Arc<T>, BuildError>,

@@ -1,0 +1,80 @@
+//! Runs a launched agent to its end on the calling thread, letting a [`SteppingClock`] jump from timer
+//! to timer. It is the node's shell without waiting, and decides as little.
+
+use igor_core::{Clock, Storage};
+use igor_node::{Command, Event, Launched, RunEvent, StopReason};
+
+use super::SteppingClock;
+
+/// Everything a run told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    /// The events, in order.
+    pub events: Vec<RunEvent>,
+    /// Why it ended.
+    pub reason: StopReason,
+}
+
+impl Transcript {
+    /// The committed ticks, in order.
+    pub fn ticks(&self) -> impl Iterator<Item = &igor_node::Ticked> {
+        self.events.iter().filter_map(|event| match event {
+            RunEvent::Ticked(ticked) => Some(ticked),
+            _ => None,
+        })
+    }
+
+    /// The lines that were logged, in order.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(|event| match event {
+            RunEvent::Logged { message, .. } => Some(message.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The last event of the run.
+    pub fn stopped(&self) -> &igor_node::Stopped {
+        match self.events.last() {
+            Some(RunEvent::Stopped(stopped)) => stopped,
+            other => panic!("a run ends with `stopped`, not with {other:?}"),
+        }
+    }
+}
+
+/// Runs the agent until it stops by itself.
+pub fn lockstep(
+    launched: &mut Launched,
+    storage: &dyn Storage,
+    clock: &SteppingClock,
+) -> Transcript {
+    let Launched { driver, worker, .. } = launched;
+    let mut events = Vec::new();
+    let mut timer_ns = 0;
+    driver.begin(clock.monotonic_ns());
+    loop {
+        let event = match driver.poll() {
+            Some(Command::Start { tick, state }) => {
+                worker.start(tick, state.as_deref(), driver.purse())
+            }
+            Some(Command::Tick(tick)) => worker.tick(tick, driver.purse()),
+            Some(Command::Commit(batch)) => {
+                let result = pollster::block_on(storage.commit(batch)).pop();
+                Event::Committed(result.expect("a batch of one group has one result"))
+            }
+            Some(Command::SetTimer(at_ns)) => {
+                timer_ns = at_ns;
+                continue;
+            }
+            Some(Command::Emit(event)) => {
+                events.push(event);
+                continue;
+            }
+            Some(Command::Finish(reason)) => return Transcript { events, reason },
+            None => {
+                clock.advance_to(timer_ns);
+                Event::Timer
+            }
+        };
+        driver.handle(clock.monotonic_ns(), event);
+    }
+}

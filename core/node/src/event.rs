@@ -1,0 +1,137 @@
+//! What a node tells the world about an agent's run. These are domain values; how they are printed
+//! or encoded is the business of whoever receives them.
+
+use std::fmt;
+
+use igor_core::format::{AgentId, Gas, Hash, Microcents, Nanos, Price, Tick};
+
+/// Something that happened to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunEvent {
+    /// The agent is about to tick.
+    Started(Started),
+    /// A tick was committed.
+    Ticked(Ticked),
+    /// The agent logged a line.
+    Logged {
+        /// The tick that logged it; during a start, the last committed one.
+        tick: Tick,
+        /// The line, as the guest wrote it; not safe for a terminal.
+        message: String,
+    },
+    /// A checkpoint was written.
+    Checkpointed {
+        /// The tick of its state.
+        tick: Tick,
+        /// Its content hash.
+        hash: Hash,
+    },
+    /// Something the operator should know; the run goes on.
+    Notice(String),
+    /// The run is over.
+    Stopped(Stopped),
+}
+
+/// The circumstances in which an agent starts to tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The agent's name on this node.
+    pub agent: AgentId,
+    /// The agent's DID.
+    pub did: String,
+    /// The engine it runs on.
+    pub engine: String,
+    /// The storage that keeps it.
+    pub storage: String,
+    /// The meter that charges it.
+    pub meter: String,
+    /// What a nominal second costs.
+    pub price: Price,
+    /// The last committed tick.
+    pub tick: Tick,
+    /// The budget left.
+    pub budget: Microcents,
+    /// Whether it continues an earlier run.
+    pub continued: bool,
+}
+
+/// A committed tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticked {
+    /// Its number.
+    pub tick: Tick,
+    /// Gas used, whichever meter charges.
+    pub gas: Gas,
+    /// What it cost.
+    pub charge: Microcents,
+    /// The budget left after it.
+    pub budget: Microcents,
+    /// How many observations it made.
+    pub observations: usize,
+    /// Wall-clock time it took.
+    pub elapsed: Nanos,
+    /// The SHA-256 of the agent's state after it.
+    pub state_hash: Hash,
+    /// Whether the agent has more work at once.
+    pub more: bool,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Why it ended.
+    pub reason: StopReason,
+    /// The last committed tick.
+    pub tick: Tick,
+    /// The budget left.
+    pub budget: Microcents,
+    /// What exactly happened, if the reason alone does not say it.
+    pub detail: Option<String>,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The budget is used up.
+    BudgetExhausted,
+    /// The node failed to carry out a guest call.
+    Fault,
+    /// It was asked to stop.
+    Signal,
+    /// The storage failed or someone else wrote to the agent.
+    Storage,
+    /// As many ticks as were asked for are done.
+    Ticks,
+    /// A guest call ran past its wall-clock limit.
+    Timeout,
+    /// A guest call trapped.
+    Trap,
+}
+
+impl StopReason {
+    /// The name used in output; stable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BudgetExhausted => "budget_exhausted",
+            Self::Fault => "fault",
+            Self::Signal => "signal",
+            Self::Storage => "storage",
+            Self::Ticks => "ticks",
+            Self::Timeout => "timeout",
+            Self::Trap => "trap",
+        }
+    }
+
+    /// Whether the run ended as it should.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::BudgetExhausted | Self::Signal | Self::Ticks)
+    }
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

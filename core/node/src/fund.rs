@@ -1,0 +1,125 @@
+//! Adds budget to a stopped agent: a signed fund record and a checkpoint of the same state with the
+//! higher budget, written as one. It runs no guest code.
+
+use igor_core::Storage;
+use igor_core::format::{AgentId, Hash, Microcents, Tick};
+use igor_core::format::{FundError, FundId};
+use igor_core::storage::StorageError;
+
+use crate::ledger::Snapshot;
+use crate::open::{OpenError, Opened, claim, recorded_terms, take_over};
+use crate::survey::{Survey, survey};
+
+/// What funding came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Funded {
+    /// The last committed tick, which stays.
+    pub tick: Tick,
+    /// The budget before.
+    pub before: Microcents,
+    /// The budget now.
+    pub budget: Microcents,
+    /// The hash of the new checkpoint.
+    pub checkpoint: Hash,
+    /// What the operator should know.
+    pub notices: Vec<String>,
+}
+
+/// Why an agent was not funded; nothing was added then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FundingError {
+    /// The amount is nothing.
+    #[error(transparent)]
+    Amount(#[from] FundError),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is no such agent.
+    #[error("no agent {0} here")]
+    NoAgent(AgentId),
+    /// It has never run under igor, so its terms are not recorded.
+    #[error("{0} has no record: it has not run under this igor yet")]
+    NoRecord(AgentId),
+    /// The sum is more than an amount can be.
+    #[error("{agent} has {budget}; adding {amount} would exceed {max}", max = Microcents::MAX)]
+    TooMuch {
+        /// The agent.
+        agent: AgentId,
+        /// What it has.
+        budget: Microcents,
+        /// What was to be added.
+        amount: Microcents,
+    },
+}
+
+impl From<StorageError> for FundingError {
+    fn from(error: StorageError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+/// Adds `amount` to the budget of `agent`; `id` names the record and must never be used again.
+///
+/// # Errors
+/// When there is no such agent, it is in use, or what is stored cannot be continued.
+pub async fn fund(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    amount: Microcents,
+    id: FundId,
+    state_bytes_max: u64,
+) -> Result<Funded, FundingError> {
+    check(storage, agent, amount, state_bytes_max).await?;
+    let holds = claim(storage, agent).await?;
+    let living = check(storage, agent, amount, state_bytes_max).await?;
+    let record = living.record.as_ref().ok_or_else(|| FundingError::NoRecord(agent.clone()))?;
+    let terms = recorded_terms(record);
+    let opened = take_over(storage, terms, *living, Vec::new(), holds).await?;
+    let Opened { mut ledger, state, tick, budget: before, carry, price, notices, holds, .. } =
+        opened;
+    let budget = sum(agent, before, amount)?;
+    let snapshot = Snapshot {
+        tick,
+        budget,
+        carry,
+        price: price.unwrap_or_default(),
+        state: state.as_deref().unwrap_or_default(),
+    };
+    let batch = ledger.fund(&snapshot, amount, id)?;
+    let committed = storage.commit(batch).await.pop().transpose()?.unwrap_or_default();
+    let checkpoint = ledger.committed(&committed);
+    drop(holds);
+    Ok(Funded { tick, before, budget, checkpoint, notices })
+}
+
+/// Refuses what can be refused without claiming or changing anything.
+async fn check(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    amount: Microcents,
+    state_bytes_max: u64,
+) -> Result<Box<crate::survey::Living>, FundingError> {
+    let found = survey(storage, agent, state_bytes_max).await.map_err(OpenError::from)?;
+    let Survey::Living(living) = found else { return Err(FundingError::NoAgent(agent.clone())) };
+    if amount.is_zero() {
+        return Err(FundError::Zero.into());
+    }
+    if living.record.is_none() {
+        return Err(FundingError::NoRecord(agent.clone()));
+    }
+    sum(agent, living.checkpoint.header().budget, amount)?;
+    Ok(living)
+}
+
+fn sum(
+    agent: &AgentId,
+    budget: Microcents,
+    amount: Microcents,
+) -> Result<Microcents, FundingError> {
+    budget.checked_add(amount).ok_or_else(|| FundingError::TooMuch {
+        agent: agent.clone(),
+        budget,
+        amount,
+    })
+}

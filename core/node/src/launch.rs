@@ -1,0 +1,126 @@
+//! Puts an agent's run together: looks at what is stored, checks the module, claims the agent,
+//! compiles, and hands over a driver and a worker. The order is such that what can be refused is
+//! refused before anything is claimed, and nothing is written but what a crash left unfinished.
+
+use std::sync::Arc;
+
+use igor_core::format::{Manifest, ManifestError, Price};
+use igor_core::gas::CancelFlag;
+use igor_core::plugin::BuildError;
+use igor_core::storage::Hold;
+use igor_core::{Clock, Engine, Entropy, Meter, Storage};
+
+use crate::driver::{Driver, Plan};
+use crate::event::Started;
+use crate::host::Environment;
+use crate::open::{OpenError, Opened, Outlook, Request, look, open};
+use crate::program::{CheckedModule, LoadError};
+use crate::purse::Purse;
+use crate::worker::Worker;
+
+/// The parts of a node that an agent runs on.
+pub struct Node {
+    /// The engine, and its plugin name.
+    pub engine: (Arc<dyn Engine>, String),
+    /// The storage, and its plugin name.
+    pub storage: (Arc<dyn Storage>, String),
+    /// Builds the meter of this name.
+    #[expect(clippy::type_complexity, reason = "a plain function from name to meter")]
+    pub meter: Box<dyn Fn(&str) -> Result<Arc<dyn Meter>, BuildError> + Send + Sync>,
+    /// What a nominal second costs here.
+    pub price: Price,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A run that is ready to begin.
+pub struct Launched {
+    /// Decides.
+    pub driver: Driver,
+    /// Runs guest code.
+    pub worker: Worker,
+    /// What the operator should know.
+    pub notices: Vec<String>,
+    /// Keep others away until the run is over.
+    pub holds: [Hold; 2],
+}
+
+/// Why an agent cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// The module does not fit the node.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The manifest cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The meter cannot be built.
+    #[error(transparent)]
+    Meter(#[from] BuildError),
+    /// The agent cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// Gets an agent ready to run on `node`. `cancel` stops its running guest call.
+///
+/// # Errors
+/// See [`LaunchError`]; nothing is left behind then.
+pub async fn launch(
+    node: &Node,
+    request: Request,
+    plan: Plan,
+    cancel: CancelFlag,
+) -> Result<Launched, LaunchError> {
+    let storage = &*node.storage.0;
+    let outlook = look(storage, &request).await?;
+    let checked = check(&request, &outlook)?;
+    let meter = (node.meter)(&outlook.meter)?;
+    let agent = request.agent.clone();
+    let opened = open(storage, request, &outlook).await?;
+    let program = checked.compile(&*node.engine.0)?;
+    let Opened { ledger, state, tick, budget, carry, price, receipts, mut notices, holds } = opened;
+    if let Some(before) = price.filter(|before| *before != node.price) {
+        notices.push(format!(
+            "the price of {agent} changes from {before} to {} units per second",
+            node.price
+        ));
+    }
+    let environment = Environment {
+        clock: Arc::clone(&node.clock),
+        entropy: Arc::clone(&node.entropy),
+        limits: outlook.limits,
+        cancel,
+    };
+    let introduction = Started {
+        agent,
+        did: ledger.public_key().did().to_string(),
+        engine: node.engine.1.clone(),
+        storage: node.storage.1.clone(),
+        meter: outlook.meter,
+        price: node.price,
+        tick,
+        budget,
+        continued: state.is_some(),
+    };
+    let public_key = *ledger.public_key().as_bytes();
+    let purse = Purse { meter, price: node.price, budget, carry };
+    Ok(Launched {
+        worker: Worker::new(program, environment, public_key, receipts),
+        driver: Driver::new(plan, ledger, purse, state, introduction),
+        notices,
+        holds,
+    })
+}
+
+/// Checks a module against the manifest and limits in force.
+///
+/// # Errors
+/// When the manifest or the module does not fit.
+pub fn check(request: &Request, outlook: &Outlook) -> Result<CheckedModule, LaunchError> {
+    let manifest = Manifest::parse(&outlook.manifest, outlook.limits.manifest_bytes_max)?;
+    Ok(CheckedModule::new(&request.module, &manifest, &outlook.limits)?)
+}

@@ -1,0 +1,437 @@
+//! Opens an agent in a store: compares what is asked for with what is there, claims the agent, and
+//! finishes what a crash left unfinished. An agent that is not there is only described, and comes
+//! into being with its first checkpoint.
+//!
+//! Everything that can be refused is refused before anything is claimed or written.
+
+use std::sync::Arc;
+
+use igor_core::Storage;
+use igor_core::format::encode_identity;
+use igor_core::format::{AgentId, AgentKey, Carry, Hash, Microcents, Price, Tick};
+use igor_core::format::{AgentRecord, AgentRecordError, ExecutionLimits, MeterName};
+use igor_core::limits::Limits;
+use igor_core::prepare;
+use igor_core::storage::{Claim, Group, Hold, Key, Precondition, StorageError};
+
+use crate::ledger::{Content, Ledger, Saved, Terms};
+use crate::survey::{Living, Repair, Survey, SurveyError, survey};
+
+/// What the operator wants to run. What is `None` was not asked for explicitly and is taken from the
+/// agent if it exists.
+pub struct Request {
+    /// The agent's name on this node.
+    pub agent: AgentId,
+    /// The module, as its author built it.
+    pub module: Vec<u8>,
+    /// The text of its manifest, if one was found.
+    pub manifest: Option<Vec<u8>>,
+    /// The budget for a new agent, which an existing one must have been created with.
+    pub budget: Option<Microcents>,
+    /// The meter for a new agent, which must be the one that an existing one was created with.
+    pub meter: Option<String>,
+    /// What a new agent gets where nothing was asked for.
+    pub defaults: Defaults,
+}
+
+/// What a new agent gets where nothing was asked for.
+pub struct Defaults {
+    /// Its budget.
+    pub budget: Microcents,
+    /// Its meter.
+    pub meter: String,
+    /// Its limits.
+    pub limits: Limits,
+    /// Its key, from 32 random bytes.
+    pub key: AgentKey,
+}
+
+/// What running the agent takes, known before it is claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// The text of the manifest in force.
+    pub manifest: Vec<u8>,
+    /// The name of the meter in force.
+    pub meter: String,
+    /// The limits in force.
+    pub limits: Limits,
+}
+
+/// An agent that is claimed and ready to run.
+pub struct Opened {
+    /// Its books.
+    pub ledger: Ledger,
+    /// Its state, or `None` if it has never run.
+    pub state: Option<Vec<u8>>,
+    /// Its last committed tick.
+    pub tick: Tick,
+    /// Its budget.
+    pub budget: Microcents,
+    /// What it has used but not yet paid.
+    pub carry: Carry,
+    /// The price in its last checkpoint.
+    pub price: Option<Price>,
+    /// Its receipts.
+    pub receipts: Arc<[Vec<u8>]>,
+    /// What the operator should know.
+    pub notices: Vec<String>,
+    /// Keeps others away while it runs.
+    pub holds: [Hold; 2],
+}
+
+/// Why an agent cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The agent exists under another budget.
+    #[error("{agent} exists and was created with a budget of {initial}, not {asked}")]
+    OtherBudget {
+        /// The agent.
+        agent: AgentId,
+        /// What was asked for.
+        asked: Microcents,
+        /// What it was created with, or "an unknown amount".
+        initial: String,
+    },
+    /// The agent exists under another manifest.
+    #[error("{agent} exists under the manifest {kept}, not {asked}")]
+    OtherManifest {
+        /// The agent.
+        agent: AgentId,
+        /// The hash of the manifest asked for.
+        asked: Hash,
+        /// The hash of the manifest it lives under.
+        kept: Hash,
+    },
+    /// The agent exists under another meter.
+    #[error("{agent} exists and is charged by meter {kept:?}, not {asked:?}")]
+    OtherMeter {
+        /// The agent.
+        agent: AgentId,
+        /// The meter asked for.
+        asked: String,
+        /// The meter that charges it.
+        kept: String,
+    },
+    /// The agent exists with another module.
+    #[error("{agent} exists with the module {kept}, not {asked}")]
+    OtherModule {
+        /// The agent.
+        agent: AgentId,
+        /// The hash of the module asked for.
+        asked: Hash,
+        /// The hash of the module in its checkpoint.
+        kept: Hash,
+    },
+    /// The agent was prepared by a version that this program does not have.
+    #[error(
+        "{agent} needs version {} of preparation with cost table {}, this igor has {} with {}",
+        needed.0, needed.1, available.0, available.1
+    )]
+    OtherPreparation {
+        /// The agent.
+        agent: AgentId,
+        /// The versions of preparation and cost table in its record.
+        needed: (u32, u32),
+        /// The versions of this program.
+        available: (u32, u32),
+    },
+    /// The meter's name cannot be recorded.
+    #[error(transparent)]
+    MeterName(#[from] AgentRecordError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What is stored cannot be continued.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
+}
+
+/// Looks at an agent without claiming or changing anything.
+///
+/// # Errors
+/// When what is stored cannot be continued, or not as asked.
+pub async fn look(storage: &dyn Storage, request: &Request) -> Result<Outlook, OpenError> {
+    let state_max = request.defaults.limits.state_bytes_max;
+    let found = survey(storage, &request.agent, state_max).await?;
+    let record = match &found {
+        Survey::Unborn(_) => None,
+        Survey::Living(living) => {
+            agree(request, living)?;
+            living.record.as_ref()
+        }
+    };
+    let manifest = match (&request.manifest, record) {
+        (Some(text), _) => text.clone(),
+        (None, None) => Vec::new(),
+        (None, Some(record)) => {
+            let key = Key::Manifest(record.manifest);
+            let stored = storage.get(&key).await?.map(|stored| stored.bytes).unwrap_or_default();
+            if Hash::of(&stored) != record.manifest {
+                let problem = "it is missing or is not the text with this hash".to_owned();
+                return Err(StorageError::Corrupt { object: key.to_string(), problem }.into());
+            }
+            stored
+        }
+    };
+    let defaults = &request.defaults;
+    let chosen = request.meter.as_ref().unwrap_or(&defaults.meter);
+    let meter = record.map_or(chosen.as_str(), |record| record.meter.as_str()).to_owned();
+    let limits = match record {
+        Some(record) => with_execution_limits(&defaults.limits, &record.limits),
+        None => defaults.limits.clone(),
+    };
+    Ok(Outlook { manifest, meter, limits })
+}
+
+/// Claims the agent and opens it.
+///
+/// # Errors
+/// When someone else holds it, when what is stored cannot be continued, or not as asked.
+pub async fn open(
+    storage: &dyn Storage,
+    request: Request,
+    outlook: &Outlook,
+) -> Result<Opened, OpenError> {
+    let holds = claim(storage, &request.agent).await?;
+    let state_max = outlook.limits.state_bytes_max;
+    match survey(storage, &request.agent, state_max).await? {
+        Survey::Unborn(left_behind) => conceive(request, outlook, left_behind, holds),
+        Survey::Living(living) => {
+            agree(&request, &living)?;
+            let attachments = match living.record {
+                Some(_) => Vec::new(),
+                None => belongings(&request, outlook),
+            };
+            let terms = terms_of(&request, outlook, living.record.as_ref())?;
+            take_over(storage, terms, *living, attachments, holds).await
+        }
+    }
+}
+
+/// Claims an agent and the store it is in.
+pub(crate) async fn claim(
+    storage: &dyn Storage,
+    agent: &AgentId,
+) -> Result<[Hold; 2], StorageError> {
+    let store = storage.hold(&Claim::StoreShared).await?;
+    let agent = storage.hold(&Claim::Agent(agent.clone())).await?;
+    Ok([agent, store])
+}
+
+/// Finishes what a crash left unfinished and opens the agent.
+pub(crate) async fn take_over(
+    storage: &dyn Storage,
+    terms: Terms,
+    living: Living,
+    attachments: Vec<(Key, Vec<u8>)>,
+    holds: [Hold; 2],
+) -> Result<Opened, OpenError> {
+    let agent = terms.agent.clone();
+    let hash = living.checkpoint.hash();
+    let mut notices = Vec::new();
+    let carry = match &living.record {
+        None => Carry::ZERO,
+        Some(record) => record.carry_of(&hash).unwrap_or_else(|| {
+            notices.push(format!(
+                "{agent} was advanced by another program: its checkpoint at tick {} is not the one \
+                 in its record",
+                living.checkpoint.header().tick
+            ));
+            Carry::ZERO
+        }),
+    };
+    let version = repair(storage, &agent, &living, &mut notices).await?;
+    let Living { key, checkpoint, place, receipts, .. } = living;
+    let saved = Saved { checkpoint: hash, carry, content: Content::of(&checkpoint), place };
+    let header = *checkpoint.header();
+    Ok(Opened {
+        ledger: Ledger::continued(key, terms, saved, version, attachments),
+        state: Some(checkpoint.into_state()),
+        tick: header.tick,
+        budget: header.budget,
+        carry,
+        price: Some(header.price),
+        receipts: receipts.into(),
+        notices,
+        holds,
+    })
+}
+
+/// The terms that an existing agent's record holds.
+pub(crate) fn recorded_terms(record: &AgentRecord) -> Terms {
+    Terms {
+        agent: record.agent_id.clone(),
+        module: record.module,
+        manifest: record.manifest,
+        meter: record.meter.clone(),
+        preparation_version: record.preparation_version,
+        cost_table_version: record.cost_table_version,
+        limits: record.limits,
+        initial_budget: record.initial_budget,
+    }
+}
+
+fn agree(request: &Request, living: &Living) -> Result<(), OpenError> {
+    let agent = request.agent.clone();
+    let (asked, kept) = (Hash::of(&request.module), living.checkpoint.header().code_hash);
+    if asked != kept {
+        return Err(OpenError::OtherModule { agent, asked, kept });
+    }
+    let record = living.record.as_ref();
+    if let Some(asked) = request.budget {
+        let initial = record.and_then(|record| record.initial_budget);
+        if initial != Some(asked) {
+            let initial = initial.map_or("an unknown amount".to_owned(), |known| known.to_string());
+            return Err(OpenError::OtherBudget { agent, asked, initial });
+        }
+    }
+    let Some(record) = record else { return Ok(()) };
+    let needed = (record.preparation_version, record.cost_table_version);
+    let available = (prepare::VERSION, prepare::COST_TABLE_VERSION);
+    if needed != available {
+        return Err(OpenError::OtherPreparation { agent, needed, available });
+    }
+    if let Some(text) = &request.manifest
+        && Hash::of(text) != record.manifest
+    {
+        let (asked, kept) = (Hash::of(text), record.manifest);
+        return Err(OpenError::OtherManifest { agent, asked, kept });
+    }
+    match &request.meter {
+        Some(asked) if asked != record.meter.as_str() => {
+            let (asked, kept) = (asked.clone(), record.meter.as_str().to_owned());
+            Err(OpenError::OtherMeter { agent, asked, kept })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn terms_of(
+    request: &Request,
+    outlook: &Outlook,
+    record: Option<&AgentRecord>,
+) -> Result<Terms, OpenError> {
+    Ok(match record {
+        Some(record) => recorded_terms(record),
+        None => Terms {
+            agent: request.agent.clone(),
+            module: Hash::of(&request.module),
+            manifest: Hash::of(&outlook.manifest),
+            meter: MeterName::new(&outlook.meter)?,
+            preparation_version: prepare::VERSION,
+            cost_table_version: prepare::COST_TABLE_VERSION,
+            limits: execution_limits(&outlook.limits),
+            initial_budget: None,
+        },
+    })
+}
+
+/// Describes an agent that does not exist yet.
+fn conceive(
+    request: Request,
+    outlook: &Outlook,
+    left_behind: Option<Box<AgentKey>>,
+    holds: [Hold; 2],
+) -> Result<Opened, OpenError> {
+    let budget = request.budget.unwrap_or(request.defaults.budget);
+    let terms = Terms { initial_budget: Some(budget), ..terms_of(&request, outlook, None)? };
+    let mut attachments = belongings(&request, outlook);
+    let key = left_behind.map_or(request.defaults.key, |key| *key);
+    let identity = encode_identity(&key).to_vec();
+    attachments.insert(0, (Key::Identity(request.agent.clone()), identity));
+    Ok(Opened {
+        ledger: Ledger::unborn(key, terms, attachments),
+        state: None,
+        tick: Tick(0),
+        budget,
+        carry: Carry::ZERO,
+        price: None,
+        receipts: Arc::new([]),
+        notices: Vec::new(),
+        holds,
+    })
+}
+
+/// What must lie in the store for the agent to continue from the store alone.
+fn belongings(request: &Request, outlook: &Outlook) -> Vec<(Key, Vec<u8>)> {
+    let module = (Key::Module(Hash::of(&request.module)), request.module.clone());
+    let manifest = (Key::Manifest(Hash::of(&outlook.manifest)), outlook.manifest.clone());
+    vec![module, manifest]
+}
+
+/// Brings checkpoint and history to agree; returns the current checkpoint's version.
+async fn repair(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    living: &Living,
+    notices: &mut Vec<String>,
+) -> Result<igor_core::storage::Version, StorageError> {
+    let bytes = living.checkpoint.encode();
+    let tick = living.checkpoint.header().tick;
+    let group = Group::new(agent.clone());
+    let group = match living.repair {
+        Repair::None => None,
+        Repair::Adopt => {
+            notices.push(format!(
+                "a save of {agent} at tick {tick} did not get to its end; it is complete now"
+            ));
+            let precondition =
+                living.version.clone().map_or(Precondition::Absent, Precondition::Matches);
+            Some(group.put(Key::Checkpoint(agent.clone()), bytes, precondition))
+        }
+        Repair::Archive => {
+            notices.push(format!(
+                "the checkpoint of {agent} at tick {tick} was missing in its history; it is there now"
+            ));
+            let (tick, copy) = living.place;
+            let key = Key::History(agent.clone(), tick, copy);
+            Some(group.put(key, bytes, Precondition::Absent))
+        }
+    };
+    let written = match group {
+        None => None,
+        Some(group) => storage.commit(group.into()).await.pop().transpose()?,
+    };
+    let adopted = written.and_then(|committed| committed.versions.into_iter().next());
+    let version = match living.repair {
+        Repair::Adopt => adopted,
+        Repair::None | Repair::Archive => living.version.clone(),
+    };
+    version.ok_or_else(|| StorageError::Corrupt {
+        object: Key::Checkpoint(agent.clone()).to_string(),
+        problem: "it vanished while it was opened".to_owned(),
+    })
+}
+
+/// The rows of the limits table that decide what an execution does.
+pub(crate) fn execution_limits(limits: &Limits) -> ExecutionLimits {
+    ExecutionLimits {
+        tick_gas_max: limits.tick_gas_max,
+        stack_slots_max: limits.stack_slots_max,
+        memory_pages_max: limits.memory_pages_max,
+        table_elements_max: limits.table_elements_max,
+        state_bytes_max: limits.state_bytes_max,
+        observations_max: limits.observations_max,
+        observation_bytes_max: limits.observation_bytes_max,
+        entropy_bytes_max: limits.entropy_bytes_max,
+        log_line_bytes_max: limits.log_line_bytes_max,
+        log_bytes_max: limits.log_bytes_max,
+    }
+}
+
+fn with_execution_limits(limits: &Limits, recorded: &ExecutionLimits) -> Limits {
+    Limits {
+        tick_gas_max: recorded.tick_gas_max,
+        stack_slots_max: recorded.stack_slots_max,
+        memory_pages_max: recorded.memory_pages_max,
+        table_elements_max: recorded.table_elements_max,
+        state_bytes_max: recorded.state_bytes_max,
+        observations_max: recorded.observations_max,
+        observation_bytes_max: recorded.observation_bytes_max,
+        entropy_bytes_max: recorded.entropy_bytes_max,
+        log_line_bytes_max: recorded.log_line_bytes_max,
+        log_bytes_max: recorded.log_bytes_max,
+        ..limits.clone()
+    }
+}
