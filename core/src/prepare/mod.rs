@@ -2,10 +2,20 @@
 //! against one fixed feature set and the limits table, and injects what makes every engine compute
 //! the same: the gas counter, the stack guard and canonical NaNs. It compiles and runs nothing.
 
+mod assemble;
+mod body;
+mod cost;
+mod features;
+mod helpers;
+mod layout;
+mod source;
+
 use std::sync::Arc;
 
 use igor_format::Hash;
+use wasmparser::FuncValidatorAllocations;
 
+use self::layout::Layout;
 use crate::engine::ValueType;
 use crate::limits::Limits;
 
@@ -26,6 +36,11 @@ pub const SLOTS_LEFT: &str = "igor:slots";
 pub const MEMORY: &str = "igor:memory";
 /// The export of what was the start function, if there was one.
 pub const START: &str = "igor:start";
+
+/// How much larger than the limit for the original a prepared function may be.
+const GROWTH_MAX: u64 = 8;
+/// What every engine accepts as the size of a function.
+const ENGINE_FUNCTION_BYTES: u64 = 7_654_321;
 
 /// A module that engines may compile.
 #[derive(Debug, Clone)]
@@ -157,6 +172,44 @@ pub enum PrepareError {
 ///
 /// # Errors
 /// When the module is invalid, exceeds a limit, or uses what guests may not.
-pub fn prepare(_module: &[u8], _limits: &Limits) -> Result<PreparedModule, PrepareError> {
-    Err(PrepareError::Unsupported { what: "is not prepared yet".to_owned() })
+pub fn prepare(module: &[u8], limits: &Limits) -> Result<PreparedModule, PrepareError> {
+    let mut bodies = Vec::new();
+    let mut layout = None;
+    let mut allocations = FuncValidatorAllocations::default();
+    let source = source::read(module, limits, |source, body| {
+        // The first body comes after everything that the layout depends on.
+        let layout = layout.get_or_insert_with(|| Layout::new(source));
+        let original = body.body.as_bytes();
+        let plan = body::walk(source, layout, limits, body, &mut allocations)?;
+        let woven = body::weave(original, &plan, layout);
+        let bytes = u64::try_from(woven.bytes.len()).unwrap_or(u64::MAX);
+        let max = limits.function_bytes_max.saturating_mul(GROWTH_MAX).min(ENGINE_FUNCTION_BYTES);
+        source::within("bytes in one prepared function", bytes, max)?;
+        bodies.push(woven);
+        Ok(())
+    })?;
+    let layout = layout.unwrap_or_else(|| Layout::new(&source));
+    let slots = i32::try_from(limits.stack_slots_max).unwrap_or(i32::MAX);
+    let bytes = assemble::assemble(module, &source, layout, bodies, slots)
+        .map_err(|error| PrepareError::Invalid { message: error.to_string(), offset: 0 })?;
+    debug_assert_eq!(validate(&bytes), Ok(()), "preparation wrote an invalid module");
+    Ok(PreparedModule {
+        code_hash: Hash::of(module),
+        prepared_hash: Hash::of(&bytes),
+        bytes: bytes.into(),
+        memory_pages_max: source.memories.iter().filter_map(|memory| memory.maximum).sum(),
+        table_elements_max: source.tables.iter().filter_map(|table| table.maximum).sum(),
+        has_start: source.start.is_some(),
+        imports: source.imports,
+        exports: source.exports,
+    })
+}
+
+/// Whether a module is valid within the feature set that engines are configured to.
+///
+/// # Errors
+/// The first thing that is wrong.
+fn validate(module: &[u8]) -> Result<(), String> {
+    let mut validator = wasmparser::Validator::new_with_features(features::FEATURES);
+    validator.validate_all(module).map(|_| ()).map_err(|error| error.to_string())
 }

@@ -1,0 +1,219 @@
+//! The walk: validates one body operator by operator and tells each analysis what it meets. It
+//! decides about calls and frames itself, and leaves gas, floats and NaNs to those who know.
+
+use wasmparser::{
+    FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, ValType,
+    WasmModuleResources,
+};
+
+use super::super::PrepareError;
+use super::super::cost;
+use super::super::layout::{Layout, index};
+use super::super::source::{Body, Source, within};
+use super::blocks::{Blocks, LoopHead};
+use super::floats::LoopFloats;
+use super::nan::Nans;
+use super::plan::{Edit, Frame, Plan, What};
+use crate::limits::Limits;
+
+/// Validates a body and plans its changes.
+///
+/// # Errors
+/// When the body is invalid or has too many locals.
+pub(in super::super) fn walk(
+    source: &Source<'_>,
+    layout: &Layout,
+    limits: &Limits,
+    body: Body<'_>,
+    allocations: &mut FuncValidatorAllocations,
+) -> Result<Plan, PrepareError> {
+    let Body { body, validate } = body;
+    let ty = source.function_type(validate.index);
+    let (params, results) =
+        ty.map_or((0, Vec::new()), |ty| (ty.params().len(), ty.results().to_vec()));
+    let mut locals = u64::from(index(params));
+    for group in body.get_locals_reader()? {
+        locals = locals.saturating_add(u64::from(group?.0));
+    }
+    within("locals in one function", locals, limits.locals_max)?;
+
+    let mut validator = validate.into_validator(std::mem::take(allocations));
+    let mut reader = body.get_binary_reader();
+    validator.read_locals(&mut reader)?;
+    let mut walk = Walk {
+        source,
+        layout,
+        base: body.range().start,
+        blocks: Blocks::default(),
+        controls: vec![Control::default()],
+        floats: LoopFloats::default(),
+        nans: Nans::new(index(params)),
+        edits: Vec::new(),
+        height: 0,
+        leaf: true,
+    };
+    let end = walk.run(&body, &mut validator)?;
+    *allocations = validator.into_allocations();
+    let frame = Frame { locals, height: walk.height, leaf: walk.leaf };
+    let start = walk.position(reader.original_position());
+    Ok(walk.finish(frame, results, start..end))
+}
+
+/// An open block, seen from the walk.
+#[derive(Debug, Default)]
+struct Control {
+    /// The head, if it is a loop.
+    head: Option<LoopHead>,
+    /// Whether something branches to its label.
+    targeted: bool,
+}
+
+struct Walk<'a> {
+    source: &'a Source<'a>,
+    layout: &'a Layout,
+    base: u64,
+    blocks: Blocks,
+    controls: Vec<Control>,
+    floats: LoopFloats,
+    nans: Nans,
+    edits: Vec<Edit>,
+    height: u64,
+    leaf: bool,
+}
+
+impl Walk<'_> {
+    /// Returns the position of the last operator.
+    fn run<R: WasmModuleResources>(
+        &mut self,
+        body: &FunctionBody<'_>,
+        validator: &mut FuncValidator<R>,
+    ) -> Result<usize, PrepareError> {
+        let mut reader = body.get_operators_reader()?;
+        let mut last = 0;
+        while !reader.eof() {
+            let offset = reader.original_position();
+            let op = reader.read()?;
+            let consumed = self.nans.before(&op, offset, validator);
+            validator.op(offset, &op)?;
+            let span = self.position(offset)..self.position(reader.original_position());
+            self.nans.after(&op, consumed, span.end, validator);
+            self.height = self.height.max(u64::from(validator.operand_stack_height()));
+            last = span.start;
+            self.visit(&op, span, validator);
+        }
+        finish(&reader)?;
+        Ok(last)
+    }
+
+    fn visit<R: WasmModuleResources>(
+        &mut self,
+        op: &Operator<'_>,
+        span: std::ops::Range<usize>,
+        validator: &FuncValidator<R>,
+    ) {
+        self.blocks.charge(cost::of(op));
+        if let Some(length) = cost::length(op) {
+            self.edits.push(Edit { at: span.start, replaces: 0, what: What::Length(length) });
+        }
+        match op {
+            Operator::Block { .. } => self.controls.push(Control::default()),
+            Operator::If { .. } => {
+                self.controls.push(Control::default());
+                self.blocks.begin(span.end);
+            }
+            Operator::Else => self.blocks.begin(span.end),
+            Operator::Loop { .. } => {
+                let head = Some(self.blocks.begin_loop(span.end));
+                self.controls.push(Control { head, targeted: false });
+                self.floats.begin();
+            }
+            Operator::End => self.end(span.end),
+            Operator::Br { relative_depth } => self.target(*relative_depth),
+            Operator::BrIf { relative_depth } => {
+                self.target(*relative_depth);
+                self.blocks.begin(span.end);
+            }
+            Operator::BrTable { targets } => {
+                self.target(targets.default());
+                for target in targets.targets().flatten() {
+                    self.target(target);
+                }
+            }
+            Operator::Return => {
+                let depth = index(self.controls.len() - 1);
+                self.replace(span, What::Return(depth));
+            }
+            Operator::Call { function_index } => {
+                self.leaf = false;
+                if self.source.is_import(*function_index) {
+                    self.blocks.charge(cost::HOSTCALL);
+                }
+                self.replace(span, What::Call(self.layout.callee(*function_index)));
+            }
+            Operator::CallIndirect { .. } => self.leaf = false,
+            Operator::RefFunc { function_index } => {
+                self.replace(span, What::RefFunc(self.layout.address(*function_index)));
+            }
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                let ty = validator.get_local_type(*local_index).unwrap_or(ValType::I32);
+                self.floats.assign(*local_index, ty);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, at: usize) {
+        let Some(control) = self.controls.pop() else { return };
+        if let Some(head) = control.head {
+            let floats = self.floats.end();
+            self.blocks.end_loop(head, control.targeted, floats);
+        }
+        if !self.controls.is_empty() {
+            self.blocks.begin(at);
+        }
+    }
+
+    fn target(&mut self, depth: u32) {
+        let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+        if let Some(control) = self.controls.iter_mut().rev().nth(depth) {
+            control.targeted = true;
+        }
+    }
+
+    fn replace(&mut self, span: std::ops::Range<usize>, what: What) {
+        self.edits.push(Edit { at: span.start, replaces: span.len(), what });
+    }
+
+    /// An offset in the module as a position in the body.
+    fn position(&self, offset: u64) -> usize {
+        usize::try_from(offset - self.base).expect("a body lies in memory")
+    }
+
+    fn finish(self, frame: Frame, results: Vec<ValType>, span: std::ops::Range<usize>) -> Plan {
+        let (first_block, charges) = self.blocks.finish();
+        let mut edits = self.nans.finish();
+        edits.extend(self.edits);
+        edits.extend(charges);
+        edits.sort_by_key(|edit| (edit.at, order(&edit.what)));
+        let locals = index(usize::try_from(frame.locals).expect("within the limit"));
+        let mut plan =
+            Plan::straight(cost::entry(frame.weight()) + first_block, frame, results, locals, span);
+        plan.edits = edits;
+        plan
+    }
+}
+
+/// Refuses bytes after the last `end`.
+fn finish(reader: &OperatorsReader<'_>) -> Result<(), PrepareError> {
+    Ok(reader.finish()?)
+}
+
+/// The order of edits at one position: what belongs to the operator before it comes first, then the
+/// charge of the block that begins there, then what belongs to the operator after it.
+fn order(what: &What) -> u8 {
+    match what {
+        What::Canonical(_) => 0,
+        What::Charge(_) | What::Loop { .. } => 1,
+        What::Call(_) | What::Length(_) | What::RefFunc(_) | What::Return(_) => 2,
+    }
+}

@@ -1,0 +1,183 @@
+//! Writes the new body: the original bytes, spliced with what the plan says. It decides nothing; every
+//! injected sequence of operators for function bodies is in this file.
+
+use wasm_encoder::reencode::Reencode;
+use wasm_encoder::{BlockType, Encode, Ieee32, Ieee64, InstructionSink, reencode};
+use wasmparser::{FuncType, ValType};
+
+use super::super::layout::{Helper, Layout, index};
+use super::nan::{CANONICAL_F32, CANONICAL_F64};
+use super::plan::{Edit, Float, Plan, What};
+
+/// A new body.
+#[derive(Debug)]
+pub(in super::super) struct Woven {
+    /// Its bytes, from the declarations of the locals on.
+    pub(in super::super) bytes: Vec<u8>,
+    /// Where, in these bytes, the injected branches are that are hardly ever taken.
+    pub(in super::super) unlikely: Vec<u32>,
+}
+
+/// Carries out `plan` on a body.
+pub(in super::super) fn weave(original: &[u8], plan: &Plan, layout: &mut Layout) -> Woven {
+    let mut weaver =
+        Weaver { out: Vec::new(), unlikely: Vec::new(), layout, temp_f32: None, temp_f64: None };
+    weaver.locals(original, plan);
+    weaver.enter(plan);
+    let mut copied = plan.start;
+    for edit in &plan.edits {
+        weaver.copy(original, copied..edit.at);
+        weaver.edit(edit);
+        copied = edit.at + edit.replaces;
+    }
+    weaver.copy(original, copied..plan.end);
+    weaver.leave(plan);
+    Woven { bytes: weaver.out, unlikely: weaver.unlikely }
+}
+
+struct Weaver<'a> {
+    out: Vec<u8>,
+    unlikely: Vec<u32>,
+    layout: &'a mut Layout,
+    /// The local that making an f32 canonical uses.
+    temp_f32: Option<u32>,
+    /// The same for f64.
+    temp_f64: Option<u32>,
+}
+
+impl Weaver<'_> {
+    /// The original declarations, and a local for each float type that is made canonical.
+    fn locals(&mut self, original: &[u8], plan: &Plan) {
+        let used = |float| {
+            plan.edits.iter().any(|edit| matches!(edit.what, What::Canonical(f) if f == float))
+        };
+        let mut added = Vec::new();
+        if used(Float::F32) {
+            self.temp_f32 = Some(plan.locals);
+            added.push(wasm_encoder::ValType::F32);
+        }
+        if used(Float::F64) {
+            self.temp_f64 = Some(plan.locals + index(added.len()));
+            added.push(wasm_encoder::ValType::F64);
+        }
+        let mut reader = wasmparser::BinaryReader::new(original, 0);
+        let groups = reader.read_var_u32().unwrap_or(0);
+        let declared = usize::try_from(reader.original_position()).unwrap_or(0);
+        (groups + index(added.len())).encode(&mut self.out);
+        self.copy(original, declared..plan.start);
+        for ty in added {
+            1u32.encode(&mut self.out);
+            ty.encode(&mut self.out);
+        }
+    }
+
+    fn copy(&mut self, original: &[u8], range: std::ops::Range<usize>) {
+        self.out.extend_from_slice(original.get(range).unwrap_or_default());
+    }
+
+    fn emit(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.out)
+    }
+
+    /// What comes before the first operator: gas, stack guard, and a block that catches every exit.
+    fn enter(&mut self, plan: &Plan) {
+        self.charge(plan.entry_gas);
+        self.check(&[]);
+        let Some(weight) = plan.frame.guard() else { return };
+        let (slots, guard) = (self.layout.slots, self.layout.helper(Helper::StackGuard));
+        self.emit().global_get(slots).i32_const(weight).i32_sub().global_set(slots);
+        self.emit().global_get(slots).i32_const(0).i32_lt_s();
+        self.unlikely_if();
+        self.emit().call(guard).unreachable().end();
+        let body = self.block_type(&plan.results);
+        self.emit().block(body);
+    }
+
+    /// The end of the function, and the give-back.
+    fn leave(&mut self, plan: &Plan) {
+        if let Some(weight) = plan.frame.guard() {
+            let slots = self.layout.slots;
+            self.emit().end();
+            self.emit().global_get(slots).i32_const(weight).i32_add().global_set(slots);
+        }
+        self.emit().end();
+    }
+
+    fn edit(&mut self, edit: &Edit) {
+        match &edit.what {
+            What::Call(function) => {
+                self.emit().call(*function);
+            }
+            What::Canonical(Float::F32) => {
+                let temp = self.temp_f32.unwrap_or_default();
+                let canonical = Ieee32::new(CANONICAL_F32);
+                self.emit().local_tee(temp).f32_const(canonical);
+                self.emit().local_get(temp).local_get(temp).f32_eq().select();
+            }
+            What::Canonical(Float::F64) => {
+                let temp = self.temp_f64.unwrap_or_default();
+                let canonical = Ieee64::new(CANONICAL_F64);
+                self.emit().local_tee(temp).f64_const(canonical);
+                self.emit().local_get(temp).local_get(temp).f64_eq().select();
+            }
+            What::Charge(gas) => self.charge(*gas),
+            What::Length(length) => {
+                let helper = self.layout.helper(Helper::from(*length));
+                self.emit().call(helper);
+            }
+            What::Loop { gas, floats } => {
+                self.charge(*gas);
+                self.check(floats);
+            }
+            What::RefFunc(function) => {
+                self.emit().ref_func(*function);
+            }
+            What::Return(depth) => {
+                self.emit().br(*depth);
+            }
+        }
+    }
+
+    fn charge(&mut self, gas: u64) {
+        let global = self.layout.gas;
+        let gas = i64::try_from(gas).unwrap_or(i64::MAX);
+        if gas > 0 {
+            self.emit().global_get(global).i64_const(gas).i64_sub().global_set(global);
+        }
+    }
+
+    /// Asks the host for gas if none is left, with `floats` kept in globals meanwhile.
+    fn check(&mut self, floats: &[(u32, ValType)]) {
+        let (gas, refill) = (self.layout.gas, self.layout.helper(Helper::Refill));
+        self.emit().global_get(gas).i64_const(0).i64_lt_s();
+        self.unlikely_if();
+        let types: Vec<ValType> = floats.iter().map(|(_, ty)| *ty).collect();
+        let scratch = self.layout.scratch(&types);
+        for ((local, _), global) in floats.iter().zip(&scratch) {
+            self.emit().local_get(*local).global_set(*global);
+        }
+        self.emit().call(refill);
+        for ((local, _), global) in floats.iter().zip(&scratch) {
+            self.emit().global_get(*global).local_set(*local);
+        }
+        self.emit().end();
+    }
+
+    fn unlikely_if(&mut self) {
+        self.unlikely.push(index(self.out.len()));
+        self.emit().if_(BlockType::Empty);
+    }
+
+    fn block_type(&mut self, results: &[ValType]) -> BlockType {
+        match results {
+            [] => BlockType::Empty,
+            [ty] => BlockType::Result(
+                reencode::RoundtripReencoder.val_type(*ty).expect("no type index to map"),
+            ),
+            many => {
+                let ty = FuncType::new([], many.iter().copied());
+                BlockType::FunctionType(self.layout.type_index(ty))
+            }
+        }
+    }
+}
