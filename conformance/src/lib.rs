@@ -16,6 +16,7 @@
 mod case;
 pub mod engine;
 pub mod harness;
+pub mod hostile;
 pub mod meter;
 pub mod mutants;
 mod seed;
