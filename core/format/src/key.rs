@@ -216,12 +216,22 @@ mod tests {
 
     #[test]
     fn weak_and_impossible_keys_verify_nothing() {
-        let zero = Signature::from_bytes([0; 64]);
-        let mut identity_point = [0; 32];
-        identity_point[0] = 1;
-        for bytes in [[0; 32], [0xff; 32], identity_point] {
-            let key = PublicKey::from_bytes(bytes);
-            assert_eq!(key.verify(Domain::Fund, b"", &zero), Err(SignatureError), "{key}");
+        // The neutral element as key and as R, and 0 as s: without the strict rules this is a valid
+        // signature over every message.
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let mut forged = [0; 64];
+        forged[0] = 1;
+        let lax = VerifyingKey::from_bytes(&neutral).expect("a point on the curve");
+        let signature = ed25519_dalek::Signature::from_bytes(&forged);
+        assert!(ed25519_dalek::Verifier::verify(&lax, b"anything", &signature).is_ok());
+
+        for key in [neutral, [0; 32], [0xff; 32]] {
+            for signature in [forged, [0; 64]] {
+                let key = PublicKey::from_bytes(key);
+                let signature = Signature::from_bytes(signature);
+                assert_eq!(key.verify(Domain::Fund, b"", &signature), Err(SignatureError), "{key}");
+            }
         }
     }
 }

@@ -90,3 +90,10 @@ pub(crate) fn verify(files: &[File], current: Option<&[u8]>) -> HistoryReport {
     }
     verifier.finish()
 }
+
+impl std::fmt::Debug for Life {
+    /// The chain without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.files.iter().map(|(file, _)| file)).finish()
+    }
+}
