@@ -8,6 +8,7 @@
 )]
 
 mod agents;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -27,11 +28,20 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Agents(agents::Args),
+    /// Check format, lints, documentation and licenses; change nothing.
+    Lint,
+    /// Check everything that must hold before a change is merged; change nothing.
+    Verify,
+    /// Repair format and what the compiler can repair by itself.
+    Fix,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Agents(args) => agents::run(&args),
+        Task::Lint => verify::lint(),
+        Task::Verify => verify::verify(),
+        Task::Fix => verify::fix(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
