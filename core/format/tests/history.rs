@@ -276,7 +276,7 @@ fn a_rise_of_the_budget_without_a_fund_record_is_named() {
 
 #[test]
 fn a_fund_record_must_explain_exactly_the_rise() {
-    let fund_file = "07".repeat(16) + ".fund";
+    let fund_file = format!("fund-{}.rec", "07".repeat(16));
     for (amount, rise) in [(5, 6), (5, 4)] {
         let mut life = Life::new(1);
         life.step(header(0, 9)).fund(7, amount, rise);
@@ -291,6 +291,18 @@ fn a_fund_record_must_explain_exactly_the_rise() {
     life.step(header(0, 9)).fund(7, 5, 0);
     let mismatch = (Some(&*fund_file), FindingKind::FundMismatch);
     check(&verify(&life.files, None), &[mismatch]);
+}
+
+#[test]
+fn a_fund_record_must_name_the_checkpoint_before() {
+    let mut life = Life::new(1);
+    life.step(header(0, 9)).fund(7, 5, 5);
+    let honest = *FundRecord::decode(&life.files[2].1).expect("a record").funding();
+    let funding = igor_format::Funding { before: Hash::of(b"another"), ..honest };
+    life.files[2].1 = FundRecord::sign(life.key(), funding).expect("an amount").encode();
+    let report = verify(&life.files, None);
+    assert_eq!(report.findings[0].kind, FindingKind::FundMismatch);
+    assert!(matches!(report.findings[1].kind, FindingKind::UnfundedRise { .. }));
 }
 
 #[test]
@@ -324,7 +336,7 @@ fn a_fund_record_of_another_agent_is_refused() {
 
 #[test]
 fn an_interrupted_or_repeated_funding_is_only_noticed() {
-    let fund = |id: &str| id.repeat(16) + ".fund";
+    let fund = |id: &str| format!("fund-{}.rec", id.repeat(16));
     let mut life = Life::new(1);
     life.step(header(0, 9)).fund(7, 5, 5);
     let after = life.tip();
@@ -394,7 +406,7 @@ fn unreadable_files_are_named_with_the_reason() {
     negative[1..9].copy_from_slice(&(-1_i64).to_le_bytes());
     life.files.push(("0000000001.ckpt".to_owned(), negative));
     life.files.push(("0000000002.ckpt".to_owned(), Vec::new()));
-    life.files.push((format!("{}.fund", "00".repeat(16)), b"igor/fund/2\0".to_vec()));
+    life.files.push((format!("fund-{}.rec", "00".repeat(16)), b"igor/fund/2\0".to_vec()));
     let report = verify(&life.files, None);
     let lines: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -403,7 +415,7 @@ fn unreadable_files_are_named_with_the_reason() {
             "0000000001.ckpt: read checkpoint: budget of -1 microcents: an amount cannot be \
              negative",
             "0000000002.ckpt: read checkpoint: it is empty",
-            "00000000000000000000000000000000.fund: read fund record: it does not begin with \
+            "fund-00000000000000000000000000000000.rec: read fund record: it does not begin with \
              igor/fund/1",
         ]
     );

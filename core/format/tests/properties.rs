@@ -247,7 +247,7 @@ fn check_canonical(bytes: &[u8]) -> Result<(), TestCaseError> {
     }
     let mut verifier = HistoryVerifier::new(LIMIT, None);
     verifier.add("0000000000.ckpt", bytes);
-    verifier.add("x.fund", bytes);
+    verifier.add("fund-x.rec", bytes);
     verifier.add_current("x.checkpoint", bytes);
     drop(verifier.finish());
     Ok(())

@@ -41,10 +41,10 @@ impl HistoryVerifier {
         }
     }
 
-    /// Adds a file of the history; the end of its name says what it should be. A file that is
+    /// Adds a file of the history; its name says what it should be. A file that is
     /// neither a checkpoint nor a fund record is noted and otherwise ignored.
     pub fn add(&mut self, file: &str, bytes: &[u8]) {
-        if file.ends_with(HistoryFile::CHECKPOINT_SUFFIX) {
+        if HistoryFile::is_checkpoint(file) {
             if let Some(facts) = self.read_checkpoint(file, bytes) {
                 if file.parse::<HistoryFile>().ok().and_then(HistoryFile::tick)
                     != Some(facts.header.tick)
@@ -53,7 +53,7 @@ impl HistoryVerifier {
                 }
                 self.checkpoints.push(facts);
             }
-        } else if file.ends_with(HistoryFile::FUND_SUFFIX) {
+        } else if HistoryFile::is_fund(file) {
             self.add_fund(file, bytes);
         } else {
             self.find(file, FindingKind::UnknownFile);

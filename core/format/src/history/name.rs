@@ -17,7 +17,7 @@ pub enum HistoryFile {
         /// Its number among the checkpoints of that tick.
         copy: u32,
     },
-    /// A fund record: its id and `.fund`.
+    /// A fund record: its id between `fund-` and `.rec`.
     Fund(FundId),
 }
 
@@ -27,10 +27,19 @@ pub enum HistoryFile {
 pub struct HistoryFileError;
 
 impl HistoryFile {
-    /// How the name of a checkpoint ends.
-    pub const CHECKPOINT_SUFFIX: &str = ".ckpt";
-    /// How the name of a fund record ends.
-    pub const FUND_SUFFIX: &str = ".fund";
+    const CHECKPOINT_SUFFIX: &str = ".ckpt";
+    const FUND_PREFIX: &str = "fund-";
+    const FUND_SUFFIX: &str = ".rec";
+
+    /// Whether a file of this name should be a checkpoint, however the rest of it is spelled.
+    pub fn is_checkpoint(name: &str) -> bool {
+        name.ends_with(Self::CHECKPOINT_SUFFIX)
+    }
+
+    /// Whether a file of this name should be a fund record, however the rest of it is spelled.
+    pub fn is_fund(name: &str) -> bool {
+        name.starts_with(Self::FUND_PREFIX) && name.ends_with(Self::FUND_SUFFIX)
+    }
 
     /// The tick in the name of a checkpoint.
     pub const fn tick(self) -> Option<Tick> {
@@ -46,7 +55,7 @@ impl fmt::Display for HistoryFile {
         match self {
             Self::Checkpoint { tick, copy: 0 } => write!(f, "{:010}.ckpt", tick.0),
             Self::Checkpoint { tick, copy } => write!(f, "{:010}_{copy:03}.ckpt", tick.0),
-            Self::Fund(id) => write!(f, "{id}.fund"),
+            Self::Fund(id) => write!(f, "fund-{id}.rec"),
         }
     }
 }
@@ -56,7 +65,8 @@ impl FromStr for HistoryFile {
 
     /// Reads a name; each file has exactly one.
     fn from_str(text: &str) -> Result<Self, HistoryFileError> {
-        let name = if let Some(id) = text.strip_suffix(Self::FUND_SUFFIX) {
+        let name = if let Some(rest) = text.strip_prefix(Self::FUND_PREFIX) {
+            let id = rest.strip_suffix(Self::FUND_SUFFIX).ok_or(HistoryFileError)?;
             Self::Fund(id.parse().map_err(|_| HistoryFileError)?)
         } else {
             let stem = text.strip_suffix(Self::CHECKPOINT_SUFFIX).ok_or(HistoryFileError)?;
@@ -88,7 +98,7 @@ mod tests {
             assert_eq!(name.to_string(), text);
         }
         let name = HistoryFile::Fund(FundId::from_bytes([0x0a; 16]));
-        assert_eq!(name.to_string(), format!("{}.fund", "0a".repeat(16)));
+        assert_eq!(name.to_string(), format!("fund-{}.rec", "0a".repeat(16)));
         assert_eq!(name.to_string().parse(), Ok(name));
         assert_eq!(name.tick(), None);
     }
@@ -105,7 +115,9 @@ mod tests {
             "+000000016.ckpt",
             "0000000016.ckpt.tmp",
             "../0000000016.ckpt",
-            "0a.fund",
+            "fund-0a.rec",
+            "fund-.ckpt",
+            "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a.rec",
             "18446744073709551616.ckpt",
         ] {
             assert_eq!(text.parse::<HistoryFile>(), Err(HistoryFileError), "{text}");
