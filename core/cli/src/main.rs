@@ -1,2 +1,87 @@
-//! Skeleton.
-fn main() {}
+//! The `igor` program: everything the user sees, and the composition root that puts a node together
+//! from plugins. It decides what is printed, what ends with which exit code and what a flag means;
+//! it does not know how an agent is ticked, charged or kept.
+
+mod args;
+mod command;
+mod exit;
+mod hardening;
+mod output;
+mod plugins;
+mod problem;
+mod settings;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, LogLevel};
+use crate::exit::Exit;
+use crate::output::{Format, Output};
+use crate::problem::Problem;
+
+fn main() -> ExitCode {
+    let outcome = Cli::try_parse().map_or_else(help_or_problem, run);
+    let exit = outcome.unwrap_or_else(|problem| {
+        problem.report();
+        problem.exit()
+    });
+    exit.into()
+}
+
+fn run(cli: Cli) -> Result<Exit, Problem> {
+    let Cli { common, command } = cli;
+    let output = Output::new(common.output.unwrap_or_default());
+    log_to_stderr(common.log_level.unwrap_or(LogLevel::Warn));
+    hardening::protect_secrets();
+    match command {
+        Command::Verify(args) => command::verify::run(&args, &output),
+        Command::Inspect(args) => command::inspect::run(&args, &output),
+        Command::Plugins => command::plugins::run(&output),
+        Command::Config { what } => {
+            let plugins = plugins::linked()?;
+            let config = settings::load(&common, &[], &plugins)?;
+            let output = Output::new(config.run().output.into());
+            command::config::run(what, &config, &plugins, &output)
+        }
+        Command::Completions { shell } => command::completions::run(shell, &output),
+        Command::Man { dir } => command::man::run(&dir),
+    }
+}
+
+/// Help and version are asked for and go to stdout; everything else clap reports is wrong use.
+fn help_or_problem(error: clap::Error) -> Result<Exit, Problem> {
+    use clap::error::ErrorKind;
+    let rendered = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = Output::new(Format::Text).text(&rendered.ansi().to_string())?;
+            Ok(Exit::Done)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            problem::show_help(&rendered);
+            Ok(Exit::Usage)
+        }
+        _ => Err(error.into()),
+    }
+}
+
+fn log_to_stderr(level: LogLevel) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let stderr = std::io::stderr();
+    let colours = anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
+}

@@ -95,7 +95,7 @@ pub(super) fn default_sections() -> Dict {
         ("budget", "1.0"),
         ("checkpoint_dir", "checkpoints"),
         ("checkpoint_interval", "5s"),
-        ("log_level", "info"),
+        ("log_level", "warn"),
         ("output", "text"),
         ("tick_interval", "1s"),
     ];

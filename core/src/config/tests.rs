@@ -71,7 +71,7 @@ fn nothing_configured_gives_the_documented_defaults() {
     assert_eq!(config.run().checkpoint_dir, PathBuf::from("checkpoints"));
     assert_eq!(config.run().checkpoint_interval, Duration::from_secs(5));
     assert_eq!(config.run().tick_interval, Duration::from_secs(1));
-    assert_eq!(config.run().log_level, LogLevel::Info);
+    assert_eq!(config.run().log_level, LogLevel::Warn);
     assert_eq!(config.run().output, OutputFormat::Text);
     assert_eq!(config.run().manifest, None);
     assert_eq!(config.limits(), &Limits::default());

@@ -144,6 +144,32 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// The name used in output; stable.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoCheckpoints => "no_checkpoints",
+            Self::Unreadable(_) => "unreadable",
+            Self::UnreadableFund(_) => "unreadable_fund",
+            Self::Unsigned(_) => "unsigned",
+            Self::BadSignature => "bad_signature",
+            Self::OtherKey { .. } => "other_key",
+            Self::TruncatedHead { .. } => "truncated_head",
+            Self::BrokenLink { .. } => "broken_link",
+            Self::Fork { .. } => "fork",
+            Self::TickBackwards { .. } => "tick_backwards",
+            Self::UnfundedRise { .. } => "unfunded_rise",
+            Self::FundMismatch => "fund_mismatch",
+            Self::Rollback { .. } => "rollback",
+            Self::SaveInterrupted => "save_interrupted",
+            Self::HeadNotArchived => "head_not_archived",
+            Self::FundUnapplied { .. } => "fund_unapplied",
+            Self::FundRepeated { .. } => "fund_repeated",
+            Self::Repeated { .. } => "repeated",
+            Self::OtherName => "other_name",
+            Self::UnknownFile => "unknown_file",
+        }
+    }
+
     /// How grave it is.
     pub const fn severity(&self) -> Severity {
         match self {

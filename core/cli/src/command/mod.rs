@@ -1,0 +1,9 @@
+//! One module for each command. A command takes its arguments and the output, and answers with the
+//! exit code or a problem.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod inspect;
+pub(crate) mod man;
+pub(crate) mod plugins;
+pub(crate) mod verify;

@@ -1,0 +1,236 @@
+//! `igor verify`: does a history prove an agent's life? It hands the files to igor-format, which
+//! judges them, and reports. It takes no lock and changes nothing.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use igor_core::Limits;
+use igor_core::format::{
+    Finding, HistoryFile, HistoryReport, HistorySegment, HistoryVerifier, Severity,
+};
+use serde::Serialize;
+
+use crate::args::VerifyArgs;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::problem::Problem;
+use crate::text;
+
+/// More bytes than any file of a history has.
+const FILE_BYTES_MAX: u64 = Limits::CEILING.state_bytes_max + 4096;
+
+/// Verifies a history and reports.
+pub(crate) fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Problem> {
+    let mut verifier = HistoryVerifier::new(Limits::CEILING.state_bytes_max, args.did);
+    let mut unreadable = Vec::new();
+    for path in files(&args.dir)? {
+        let name = file_name(&path);
+        match read(&path) {
+            Ok(bytes) => verifier.add(&name, &bytes),
+            Err(error) => unreadable.push(Line::unreadable(name, &error)),
+        }
+    }
+    if let Some(path) = current_checkpoint(&args.dir) {
+        let name = file_name(&path);
+        match read(&path) {
+            Ok(bytes) => verifier.add_current(&name, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => unreadable.push(Line::unreadable(name, &error)),
+        }
+    }
+    let report = verifier.finish();
+    let body = Body::new(&args.dir, &report, unreadable);
+    output.document("verify", &body, || as_text(&body))?;
+    if body.valid {
+        return Ok(Exit::Done);
+    }
+    Err(Problem::new(
+        format_args!("verify {}: the history is not valid", args.dir.display()),
+        "Each finding above names its file; compare them with a backup.",
+    ))
+}
+
+/// The files of `dir`, sorted by name.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let attempt = |error: io::Error| {
+        Problem::new(
+            format_args!("read the history {}: {error}", dir.display()),
+            "Give a folder that exists and can be read, such as checkpoints/history/heartbeat.",
+        )
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(attempt)? {
+        let path = entry.map_err(attempt)?.path();
+        if !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let is_checkpoint = |path: &PathBuf| file_name(path).ends_with(HistoryFile::CHECKPOINT_SUFFIX);
+    if files.iter().any(is_checkpoint) {
+        return Ok(files);
+    }
+    Err(Problem::new(
+        format_args!("verify {}: the folder holds no checkpoint (*.ckpt)", dir.display()),
+        "Give the folder of one agent's history, such as checkpoints/history/heartbeat.",
+    ))
+}
+
+/// Where the current checkpoint of this history lies, if the folder is part of a data directory.
+fn current_checkpoint(dir: &Path) -> Option<PathBuf> {
+    let dir = fs::canonicalize(dir).ok()?;
+    let agent = dir.file_name()?.to_str()?;
+    Some(dir.parent()?.parent()?.join(format!("{agent}.checkpoint")))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[derive(Serialize)]
+struct Body {
+    dir: String,
+    valid: bool,
+    did: Option<String>,
+    public_key: Option<String>,
+    checkpoints: usize,
+    first_tick: Option<u64>,
+    last_tick: Option<u64>,
+    head: Option<String>,
+    budget: Option<i64>,
+    segments: Vec<SegmentBody>,
+    funds: Vec<FundBody>,
+    findings: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct SegmentBody {
+    wasm_hash: String,
+    checkpoints: usize,
+    first_tick: u64,
+    last_tick: u64,
+}
+
+#[derive(Serialize)]
+struct FundBody {
+    id: String,
+    amount: i64,
+    applied: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    severity: &'static str,
+    kind: &'static str,
+    file: Option<String>,
+    message: String,
+}
+
+impl Body {
+    fn new(dir: &Path, report: &HistoryReport, unreadable: Vec<Line>) -> Self {
+        let valid = report.is_valid() && unreadable.is_empty();
+        let ticks = report.checkpoints.iter().map(|facts| facts.header.tick.0);
+        let last = report.checkpoints.last();
+        let mut findings: Vec<_> = report.findings.iter().map(Line::from).collect();
+        findings.extend(unreadable);
+        findings.sort_by_key(|line| line.severity != ERROR);
+        Self {
+            dir: dir.display().to_string(),
+            valid,
+            did: report.did.map(|did| did.to_string()),
+            public_key: report.did.map(|did| did.public_key().to_string()),
+            checkpoints: report.checkpoints.len(),
+            first_tick: ticks.clone().min(),
+            last_tick: ticks.max(),
+            head: last.map(|facts| facts.hash.to_string()),
+            budget: last.map(|facts| facts.header.budget.get()),
+            segments: report.segments.iter().map(SegmentBody::from).collect(),
+            funds: report
+                .funds
+                .iter()
+                .map(|fund| FundBody {
+                    id: fund.funding.id.to_string(),
+                    amount: fund.funding.amount.get(),
+                    applied: fund.applied,
+                })
+                .collect(),
+            findings,
+        }
+    }
+}
+
+impl From<&HistorySegment> for SegmentBody {
+    fn from(segment: &HistorySegment) -> Self {
+        Self {
+            wasm_hash: segment.code_hash.to_string(),
+            checkpoints: segment.checkpoints,
+            first_tick: segment.first.0,
+            last_tick: segment.last.0,
+        }
+    }
+}
+
+const ERROR: &str = "error";
+const NOTICE: &str = "notice";
+
+impl Line {
+    fn unreadable(file: String, error: &io::Error) -> Self {
+        let message = format!("read file: {error}");
+        Self { severity: ERROR, kind: "io", file: Some(file), message }
+    }
+}
+
+impl From<&Finding> for Line {
+    fn from(finding: &Finding) -> Self {
+        let severity = match finding.severity() {
+            Severity::Error => ERROR,
+            Severity::Notice => NOTICE,
+        };
+        Self {
+            severity,
+            kind: finding.kind.name(),
+            file: finding.file.clone(),
+            message: finding.kind.to_string(),
+        }
+    }
+}
+
+fn as_text(body: &Body) -> String {
+    let unknown = || "(unknown)".to_owned();
+    let ticks = match (body.first_tick, body.last_tick) {
+        (Some(first), Some(last)) => format!("{first} to {last}"),
+        _ => unknown(),
+    };
+    let mut rows = vec![
+        ("DID", body.did.clone().unwrap_or_else(unknown)),
+        ("Public key", body.public_key.clone().unwrap_or_else(unknown)),
+        ("Checkpoints", body.checkpoints.to_string()),
+        ("Ticks", ticks),
+        ("Segments", body.segments.len().to_string()),
+    ];
+    if !body.funds.is_empty() {
+        let applied = body.funds.iter().filter(|fund| fund.applied).count();
+        rows.push(("Fundings", format!("{applied} of {} applied", body.funds.len())));
+    }
+    let mut report = text::fields(&rows);
+    for segment in &body.segments {
+        let SegmentBody { wasm_hash, checkpoints, first_tick, last_tick } = segment;
+        report.push_str(&format!(
+            "  wasm {wasm_hash}\n    ticks {first_tick} to {last_tick}, checkpoints: {checkpoints}\n"
+        ));
+    }
+    report.push_str(if body.valid { "VALID\n" } else { "INVALID\n" });
+    for Line { severity, file, message, .. } in &body.findings {
+        let file = file.as_deref().map_or(String::new(), |file| format!("{file}: "));
+        let bullet = text::one_line(&format!("- {severity}: {file}{message}"));
+        report.push_str(&format!("{bullet}\n"));
+    }
+    report
+}

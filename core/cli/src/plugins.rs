@@ -1,0 +1,66 @@
+//! The composition root: the one place of this program that names plugins. Linking one registers
+//! it and changes nothing else; the configuration chooses by name.
+
+use igor_core::config::{Config, ConfigBuilder, Plugins};
+use igor_core::plugin::{Entry, Kind, Registry};
+use igor_core::{Engine, Meter, Storage};
+use igor_engine_wasmi as _;
+use igor_engine_wasmtime as _;
+use igor_meter_gas as _;
+use igor_meter_wall as _;
+use igor_storage_fs as _;
+use igor_storage_memory as _;
+
+use crate::problem::Problem;
+
+const DEFAULT_ENGINE: &str = "wasmtime";
+const DEFAULT_STORAGE: &str = "fs";
+const DEFAULT_METER: &str = "wall";
+
+/// A configuration in the making that knows the defaults of this program.
+pub(crate) fn config() -> ConfigBuilder {
+    Config::builder()
+        .default_plugin::<dyn Engine>(DEFAULT_ENGINE)
+        .default_plugin::<dyn Storage>(DEFAULT_STORAGE)
+        .default_plugin::<dyn Meter>(DEFAULT_METER)
+}
+
+/// The registries of this program.
+pub(crate) fn linked() -> Result<Plugins, Problem> {
+    Plugins::linked().map_err(|error| {
+        Problem::new(error, "This program was built with two plugins of one name; remove one.")
+    })
+}
+
+/// What can be said about a plugin without building it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plugin {
+    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) example: &'static str,
+    pub(crate) default: bool,
+}
+
+/// All that is linked, by kind and name.
+pub(crate) fn all(plugins: &Plugins) -> Vec<Plugin> {
+    let mut all = Vec::new();
+    all.extend(list(&plugins.engines, Some(DEFAULT_ENGINE)));
+    all.extend(list(&plugins.storages, Some(DEFAULT_STORAGE)));
+    all.extend(list(&plugins.meters, Some(DEFAULT_METER)));
+    all.extend(list(&plugins.transports, None));
+    all
+}
+
+fn list<T: ?Sized + Kind>(
+    registry: &Registry<T>,
+    default: Option<&'static str>,
+) -> impl Iterator<Item = Plugin> {
+    registry.entries().iter().map(move |&Entry { name, summary, example, .. }| Plugin {
+        kind: T::WORD,
+        name,
+        summary,
+        example,
+        default: Some(name) == default,
+    })
+}
