@@ -67,8 +67,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, Problem> {
         }
     }
     files.sort();
-    let is_checkpoint = |path: &PathBuf| file_name(path).ends_with(HistoryFile::CHECKPOINT_SUFFIX);
-    if files.iter().any(is_checkpoint) {
+    if files.iter().any(|path| HistoryFile::is_checkpoint(&file_name(path))) {
         return Ok(files);
     }
     Err(Problem::new(

@@ -27,7 +27,7 @@ pub enum HistoryFile {
 pub struct HistoryFileError;
 
 impl HistoryFile {
-    pub const CHECKPOINT_SUFFIX: &str = ".ckpt";
+    const CHECKPOINT_SUFFIX: &str = ".ckpt";
     const FUND_PREFIX: &str = "fund-";
     const FUND_SUFFIX: &str = ".rec";
 
