@@ -8,7 +8,7 @@ use std::fmt;
 /// [`Trap::EngineStack`], the same call traps in the same way on every engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trap {
-    /// A float that no integer can hold was converted to an integer.
+    /// A NaN was converted to an integer.
     BadConversion,
     /// An indirect call through a table element that holds no function.
     CallIndirectNull,
@@ -26,7 +26,7 @@ pub enum Trap {
     EngineStack,
     /// The guest called `proc_exit` with this code.
     Exit(i32),
-    /// The quotient of an integer division does not fit.
+    /// The quotient of an integer division, or a float converted to an integer, does not fit.
     IntegerOverflow,
     /// An access outside the memory.
     MemoryOutOfBounds,
@@ -74,7 +74,7 @@ impl Trap {
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadConversion => f.write_str("float does not fit the integer it is converted to"),
+            Self::BadConversion => f.write_str("converted a NaN to an integer"),
             Self::CallIndirectNull => f.write_str("indirect call through an empty table element"),
             Self::CallIndirectSignature => f.write_str("indirect call with another signature"),
             Self::Cancelled => f.write_str("stopped by the node"),
@@ -83,7 +83,7 @@ impl fmt::Display for Trap {
             Self::DivisionByZero => f.write_str("integer divided by zero"),
             Self::EngineStack => f.write_str("engine stack ended before the stack guard"),
             Self::Exit(code) => write!(f, "called proc_exit({code})"),
-            Self::IntegerOverflow => f.write_str("integer division overflowed"),
+            Self::IntegerOverflow => f.write_str("integer result does not fit"),
             Self::MemoryOutOfBounds => f.write_str("memory access out of bounds"),
             Self::ObservationLimit => f.write_str("observations of one tick exceeded their limit"),
             Self::OutOfGas => f.write_str("used more gas than one call may"),

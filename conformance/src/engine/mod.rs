@@ -1,11 +1,16 @@
 //! The engine suite: what every engine must do with a prepared module, whatever runs it. It knows
-//! nothing of a particular engine; the subject is the trait object.
+//! nothing of a particular engine; the subject is the trait object. Cases judge one engine alone:
+//! where engines must agree, the expected values are golden.
 
 use std::sync::Arc;
 
 use igor_core::Engine;
 
 use crate::Case;
+
+mod cases;
+mod guest;
+pub mod host;
 
 /// The engine under test. Each case gets a fresh one, with an empty data directory, on a thread that
 /// has the engine's stated stack and some more.
@@ -18,5 +23,5 @@ pub struct EngineSubject {
 
 /// All cases.
 pub fn cases() -> Vec<Case<EngineSubject>> {
-    Vec::new()
+    cases::all()
 }

@@ -38,8 +38,8 @@ pub(crate) enum Import {
     ThreeToI32,
     /// `(i32, i32, i32, i32) -> i32`
     FourToI32,
-    /// Any other signature.
-    Other(FuncType),
+    /// Any other signature, with its result.
+    Other(FuncType, Option<ValueType>),
 }
 
 impl Import {
@@ -53,11 +53,14 @@ impl Import {
             ([I32, I32], [I32]) => Self::TwoToI32,
             ([I32, I32, I32], [I32]) => Self::ThreeToI32,
             ([I32, I32, I32, I32], [I32]) => Self::FourToI32,
-            (params, results) => Self::Other(FuncType::new(
-                engine,
-                params.iter().copied().map(value_type),
-                results.iter().copied().map(value_type),
-            )),
+            (params, results) => {
+                let ty = FuncType::new(
+                    engine,
+                    params.iter().copied().map(value_type),
+                    results.iter().copied().map(value_type),
+                );
+                Self::Other(ty, results.first().copied())
+            }
         }
     }
 
@@ -81,17 +84,20 @@ impl Import {
             Self::TwoToI32 => typed!(pointer, length => i32_result),
             Self::ThreeToI32 => typed!(first, second, third => i32_result),
             Self::FourToI32 => typed!(first, second, third, fourth => i32_result),
-            Self::Other(ty) => Func::new(store, ty.clone(), move |mut caller, params, results| {
-                let args: Vec<_> = params.iter().map(from_val).collect::<Result<_, _>>()?;
-                match (results, serve(&mut caller, index, &args)?) {
-                    ([], None) => Ok(()),
-                    ([place], Some(value)) if value.ty() == type_of(place)? => {
-                        *place = to_val(value);
-                        Ok(())
+            Self::Other(ty, result) => {
+                let result = *result;
+                Func::new(store, ty.clone(), move |mut caller, params, results| {
+                    let args: Vec<_> = params.iter().map(from_val).collect::<Result<_, _>>()?;
+                    let value = serve(&mut caller, index, &args)?;
+                    if value.map(Value::ty) != result {
+                        return Err(wrong_result());
                     }
-                    _ => Err(wrong_result()),
-                }
-            }),
+                    if let (Some(value), [place]) = (value, results) {
+                        *place = to_val(value);
+                    }
+                    Ok(())
+                })
+            }
         }
     }
 }
@@ -172,8 +178,4 @@ pub(crate) fn from_val(value: &Val) -> wasmtime::Result<Value> {
         Val::F64(bits) => Ok(Value::F64(*bits)),
         _ => Err(Stop::with(NodeFault::engine("a reference crossed the guest's boundary"))),
     }
-}
-
-fn type_of(value: &Val) -> wasmtime::Result<ValueType> {
-    from_val(value).map(Value::ty)
 }
