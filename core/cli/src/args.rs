@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use igor_core::format::Did;
+use igor_core::format::{AgentId, Did, Microcents};
 
 use crate::exit::EXPLAINED;
 use crate::output::Format;
@@ -75,6 +75,15 @@ impl LogLevel {
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run an agent: start it, or continue it if the directory already holds it
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Continue an agent from a checkpoint file that came from elsewhere
+    #[command(after_long_help = RESUME_EXAMPLES)]
+    Resume(ResumeArgs),
+    /// Add budget to a stopped agent
+    #[command(after_long_help = FUND_EXAMPLES)]
+    Fund(FundArgs),
     /// Check a history: signatures, order, forks, money and its end
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
@@ -88,6 +97,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: ConfigCommand,
     },
+    /// Check that agents can run here: plugins, directory, locks and disk
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -101,6 +113,94 @@ pub(crate) enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+/// Arguments of `igor run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The agent's module
+    #[arg(value_name = "AGENT.WASM", value_hint = ValueHint::FilePath)]
+    pub(crate) wasm: PathBuf,
+    /// What the agent is given at its first start, in units [default: 1.0]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) budget: Option<String>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// Arguments of `igor resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The checkpoint to continue from
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) checkpoint: PathBuf,
+    /// The agent's module
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) wasm: PathBuf,
+    /// The agent's signing key [default: ID.identity beside the checkpoint or in the directory]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) identity: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+/// What `run` and `resume` share.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// The agent's name on this node [default: the module's file name]
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent_id: Option<AgentId>,
+    /// The engine that runs the agent [default: wasmtime]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) engine: Option<String>,
+    /// The storage that keeps the agent [default: fs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage: Option<String>,
+    /// The meter that charges the agent [default: wall]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) meter: Option<String>,
+    /// What a second costs, in units; more than 0 [default: 0.001]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) price: Option<String>,
+    /// What the agent may use [default: AGENT.manifest.json beside the module, if it is there]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) manifest: Option<String>,
+    /// The directory that keeps agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// Stop after this many more ticks [default: go on]
+    #[arg(long, value_name = "N")]
+    pub(crate) ticks: Option<u64>,
+    /// Time between ticks, such as 500ms [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) tick_interval: Option<String>,
+    /// Time between checkpoints [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) checkpoint_interval: Option<String>,
+}
+
+/// Arguments of `igor fund`.
+#[derive(Debug, Args)]
+pub(crate) struct FundArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    /// What is added, in units
+    #[arg(value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) units: Microcents,
+    /// The directory that keeps agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// The storage that keeps the agent [default: fs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage: Option<String>,
+}
+
+/// Arguments of `igor doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The directory that keeps agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
 }
 
 /// What `igor config` shows.
@@ -133,6 +233,40 @@ pub(crate) struct InspectArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) wasm: Option<PathBuf>,
 }
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  igor run agents/prebuilt/heartbeat.wasm
+  igor run heartbeat.wasm --budget 2.5 --price 0.01 --ticks 10
+  igor run heartbeat.wasm --engine wasmi --meter gas --checkpoint-dir /var/lib/igor
+  igor run heartbeat.wasm --output json | jq 'select(.event == \"tick\")'
+
+Stop it with Ctrl-C: it finishes its tick and writes a checkpoint. A second Ctrl-C cancels the tick.
+Run the same command again and it continues. Every setting can also stand in a configuration file
+(`igor config example`) or in the environment, as IGOR_ENGINE__PLUGIN=wasmi.";
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  igor resume --checkpoint moved/heartbeat.checkpoint --wasm heartbeat.wasm
+  igor resume --checkpoint 0000000016.ckpt --identity heartbeat.identity --wasm heartbeat.wasm
+
+The checkpoint must be signed by the identity's key. A directory that already holds the agent at a
+later tick is left as it is.";
+
+const FUND_EXAMPLES: &str = "\
+Examples:
+  igor fund heartbeat 2.5
+  igor fund heartbeat 0.5 --checkpoint-dir /var/lib/igor
+
+The agent must not be running. The addition is signed and kept beside the history, so that
+`igor verify` accepts the higher budget.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  igor doctor
+  igor doctor --checkpoint-dir /var/lib/igor --output json
+
+Exit code 1 if a check failed. Probes are written into the directory and removed again.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:

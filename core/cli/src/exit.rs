@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     Failure,
     /// The command line, the environment or the configuration file is wrong.
     Usage,
+    /// Another process holds the agent or the data directory.
+    InUse,
 }
 
 /// The explanation in `igor --help` and in the man page.
@@ -29,6 +31,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failure => 1,
             Exit::Usage => 2,
+            Exit::InUse => 3,
         })
     }
 }

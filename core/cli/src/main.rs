@@ -2,21 +2,27 @@
 //! from plugins. It decides what is printed, what ends with which exit code and what a flag means;
 //! it does not know how an agent is ticked, charged or kept.
 
+mod agent;
 mod args;
 mod command;
 mod exit;
+mod explain;
 mod hardening;
+mod os;
 mod output;
 mod plugins;
 mod problem;
+mod report;
+mod runner;
 mod settings;
 mod text;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use igor_core::config::Config;
 
-use crate::args::{Cli, Command, LogLevel};
+use crate::args::{Cli, Command, Common, LogLevel};
 use crate::exit::Exit;
 use crate::output::{Format, Output};
 use crate::problem::Problem;
@@ -32,22 +38,31 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Exit, Problem> {
     let Cli { common, command } = cli;
-    let output = Output::new(common.output.unwrap_or_default());
-    log_to_stderr(common.log_level.unwrap_or(LogLevel::Warn));
     hardening::protect_secrets();
     match command {
-        Command::Verify(args) => command::verify::run(&args, &output),
-        Command::Inspect(args) => command::inspect::run(&args, &output),
-        Command::Plugins => command::plugins::run(&output),
-        Command::Config { what } => {
-            let plugins = plugins::linked()?;
-            let config = settings::load(&common, &[], &plugins)?;
-            let output = Output::new(config.run().output.into());
-            command::config::run(what, &config, &plugins, &output)
-        }
-        Command::Completions { shell } => command::completions::run(shell, &output),
+        Command::Run(args) => command::run::run(&args, &common),
+        Command::Resume(args) => command::resume::run(&args, &common),
+        Command::Fund(args) => command::fund::run(&args, &common),
+        Command::Config { what } => command::config::run(what, &common),
+        Command::Doctor(args) => command::doctor::run(&args, &common),
+        Command::Verify(args) => command::verify::run(&args, &plain(&common)),
+        Command::Inspect(args) => command::inspect::run(&args, &plain(&common)),
+        Command::Plugins => command::plugins::run(&plain(&common)),
+        Command::Completions { shell } => command::completions::run(shell, &plain(&common)),
         Command::Man { dir } => command::man::run(&dir),
     }
+}
+
+/// Output and log as the configuration says.
+fn start(config: &Config) -> Output {
+    log_to_stderr(config.run().log_level.into());
+    Output::new(config.run().output.into())
+}
+
+/// Output and log as the flags say, for commands that need no configuration.
+fn plain(common: &Common) -> Output {
+    log_to_stderr(common.log_level.unwrap_or(LogLevel::Warn));
+    Output::new(common.output.unwrap_or_default())
 }
 
 /// Help and version are asked for and go to stdout; everything else clap reports is wrong use.

@@ -3,12 +3,13 @@
 //! `docs/schema/output.schema.json`; fields are added to it and never taken away. Logs and errors
 //! are not output: they go to stderr.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anstream::AutoStream;
 use serde::Serialize;
 
 use crate::problem::Problem;
+use crate::text;
 
 /// The version of the JSON output.
 pub(crate) const SCHEMA: u32 = 1;
@@ -37,6 +38,7 @@ impl Format {
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Format,
+    width: Option<usize>,
 }
 
 /// Whether anyone still reads.
@@ -60,7 +62,19 @@ struct Document<'a, T> {
 impl Output {
     /// Stdout in `format`.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format }
+        let stdout = io::stdout();
+        let width = if stdout.is_terminal() { text::terminal_width(stdout) } else { None };
+        Self { format, width }
+    }
+
+    /// The form that was asked for.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The columns of the terminal, if stdout is one.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width
     }
 
     /// Prints the whole result of a command: `text` for people, or `body` as the JSON document
@@ -85,6 +99,13 @@ impl Output {
     pub(crate) fn text(&self, text: &str) -> Result<Reader, Problem> {
         let mut stdout = AutoStream::auto(io::stdout().lock());
         reader(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    }
+
+    /// Prints one line of JSON.
+    pub(crate) fn json_line(&self, line: &impl Serialize) -> Result<Reader, Problem> {
+        let mut json = serde_json::to_vec(line).map_err(no_json)?;
+        json.push(b'\n');
+        self.raw(&json)
     }
 
     /// Prints bytes as they are.

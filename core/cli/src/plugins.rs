@@ -17,6 +17,9 @@ const DEFAULT_ENGINE: &str = "wasmtime";
 const DEFAULT_STORAGE: &str = "fs";
 const DEFAULT_METER: &str = "wall";
 
+/// A storage that keeps nothing beyond the process.
+pub(crate) const VOLATILE_STORAGE: &str = "memory";
+
 /// A configuration in the making that knows the defaults of this program.
 pub(crate) fn config() -> ConfigBuilder {
     Config::builder()

@@ -29,6 +29,11 @@ impl Problem {
         Self { exit: Exit::Usage, ..Self::new(what, way_out) }
     }
 
+    /// Someone else holds what is needed.
+    pub(crate) fn in_use(what: impl fmt::Display, way_out: impl Into<String>) -> Self {
+        Self { exit: Exit::InUse, ..Self::new(what, way_out) }
+    }
+
     /// The code to end with.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

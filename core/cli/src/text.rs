@@ -57,6 +57,26 @@ pub(crate) fn one_line(text: &str) -> String {
     escape(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// `text`, shortened in the middle to `width` characters.
+pub(crate) fn shorten(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(3);
+    let head = kept.div_ceil(2);
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(length - (kept - head)).collect();
+    format!("{start}...{end}")
+}
+
+/// A duration in milliseconds, with as many digits as matter.
+pub(crate) fn milliseconds(elapsed_ns: u64) -> String {
+    let elapsed = Duration::from_nanos(elapsed_ns);
+    let ms = elapsed.as_secs_f64() * 1e3;
+    if ms < 10.0 { format!("{ms:.3}ms") } else { format!("{ms:.0}ms") }
+}
+
 /// Columns of text, each as wide as its widest cell; the last one is not padded.
 pub(crate) fn table<const N: usize>(rows: &[[&str; N]]) -> String {
     let mut widths = [0; N];
@@ -128,6 +148,19 @@ mod tests {
         assert_eq!(escape("a\u{1b}[31m\u{202e}b\u{9b}"), "a\\u{1b}[31m\\u{202e}b\\u{9b}");
         assert_eq!(escape("größe"), "größe");
         assert_eq!(one_line("a\r\n\tb"), "a b");
+    }
+
+    #[test]
+    fn long_names_are_shortened_in_the_middle() {
+        assert_eq!(shorten("abcdefghij", 10), "abcdefghij");
+        assert_eq!(shorten("abcdefghijk", 10), "abcd...ijk");
+        assert_eq!(shorten("größenwahn", 7), "gr...hn");
+    }
+
+    #[test]
+    fn durations_keep_the_digits_that_matter() {
+        assert_eq!(milliseconds(118_234), "0.118ms");
+        assert_eq!(milliseconds(15_000_000_000), "15000ms");
     }
 
     #[test]

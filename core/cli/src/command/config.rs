@@ -4,14 +4,16 @@
 use std::fmt::Write;
 
 use igor_core::Limits;
-use igor_core::config::{Config, Plugins};
+use igor_core::config::Config;
 use serde::Serialize;
 
-use crate::args::ConfigCommand;
+use crate::args::{Common, ConfigCommand};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::plugins::{self, Plugin};
 use crate::problem::Problem;
+use crate::settings;
+use crate::start;
 use crate::text;
 
 /// The sections that are not a plugin's. A line that begins with `#` and no space is a setting at
@@ -36,16 +38,14 @@ struct ExampleBody {
 }
 
 /// Shows the configuration, or an example.
-pub(crate) fn run(
-    what: ConfigCommand,
-    config: &Config,
-    plugins: &Plugins,
-    output: &Output,
-) -> Result<Exit, Problem> {
+pub(crate) fn run(what: ConfigCommand, common: &Common) -> Result<Exit, Problem> {
+    let plugins = plugins::linked()?;
+    let config = settings::load(common, &[], &plugins)?;
+    let output = start(&config);
     match what {
-        ConfigCommand::Show => show(config, output)?,
+        ConfigCommand::Show => show(&config, &output)?,
         ConfigCommand::Example => {
-            let body = ExampleBody { toml: example(&plugins::all(plugins)) };
+            let body = ExampleBody { toml: example(&plugins::all(&plugins)) };
             output.document("config_example", &body, || body.toml.clone())?;
         }
     }

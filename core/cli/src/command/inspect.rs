@@ -323,7 +323,7 @@ fn agent_record(args: &InspectArgs, bytes: &[u8], output: &Output) -> Result<Exi
 }
 
 fn record_text(body: &RecordBody, record: &AgentRecord) -> String {
-    let head = |head: &HeadBody| format!("{} carry {}e-9", head.hash, head.carry);
+    let head = |head: &HeadBody| format!("{} carry 0.{:09} microcents", head.hash, head.carry);
     text::fields(&[
         ("Agent", body.agent_id.clone()),
         ("Public key", body.public_key.clone()),

@@ -3,7 +3,11 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod fund;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plugins;
+pub(crate) mod resume;
+pub(crate) mod run;
 pub(crate) mod verify;

@@ -1,0 +1,80 @@
+//! `igor fund`: adds budget to a stopped agent.
+
+use igor_core::Storage;
+use igor_core::clock::Entropy;
+use igor_core::format::FundId;
+use igor_node::{Funded, fund};
+use serde::Serialize;
+
+use crate::args::{Common, FundArgs};
+use crate::exit::Exit;
+use crate::explain::Scene;
+use crate::os::OsEntropy;
+use crate::problem::Problem;
+use crate::runner::{block_on, linked};
+use crate::settings;
+use crate::start;
+use crate::text;
+
+#[derive(Serialize)]
+struct Body {
+    agent_id: String,
+    tick: u64,
+    amount: i64,
+    before: i64,
+    budget: i64,
+    fund_id: String,
+    checkpoint: String,
+    notices: Vec<String>,
+}
+
+/// Funds an agent.
+pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
+    let plugins = linked()?;
+    let flags = [
+        ("--storage", "storage.plugin", args.storage.as_deref()),
+        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
+    ];
+    let config = settings::load(common, &flags, &plugins)?;
+    let output = start(&config);
+    let dir = config.run().checkpoint_dir.clone();
+    let scene = Scene { agent: args.agent_id.clone(), dir, module: None };
+    let storage: std::sync::Arc<dyn Storage> =
+        config.build(&plugins.storages).map_err(|error| scene.build(&error))?;
+    let id = new_id()?;
+    let state_bytes_max = config.limits().state_bytes_max;
+    let funded = block_on(fund(&*storage, &scene.agent, args.units, id, state_bytes_max))?;
+    let funded = funded.map_err(|error| scene.fund(&error))?;
+    let Funded { tick, before, budget, checkpoint, notices } = funded;
+    let body = Body {
+        agent_id: scene.agent.to_string(),
+        tick: tick.0,
+        amount: args.units.get(),
+        before: before.get(),
+        budget: budget.get(),
+        fund_id: id.to_string(),
+        checkpoint: checkpoint.to_string(),
+        notices,
+    };
+    output.document("fund", &body, || {
+        let mut report: String = body
+            .notices
+            .iter()
+            .map(|notice| format!("note: {}\n", text::one_line(notice)))
+            .collect();
+        report.push_str(&format!(
+            "{} was given {} at tick {tick}: {before} -> {budget}\n",
+            scene.agent, args.units
+        ));
+        report
+    })?;
+    Ok(Exit::Done)
+}
+
+fn new_id() -> Result<FundId, Problem> {
+    let mut id = [0; 16];
+    OsEntropy.fill(&mut id).map_err(|error| {
+        Problem::new(error, "Without randomness no record can be named; check the system.")
+    })?;
+    Ok(FundId::from_bytes(id))
+}

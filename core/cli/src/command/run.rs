@@ -1,0 +1,48 @@
+//! `igor run`: starts an agent, or continues it.
+
+use crate::agent;
+use crate::args::Common;
+use crate::args::{NodeArgs, RunArgs};
+use crate::exit::Exit;
+use crate::explain::Scene;
+use crate::problem::Problem;
+use crate::runner::{Assembly, linked};
+use crate::settings::{self, Flag};
+use crate::start;
+
+/// Runs an agent.
+pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
+    let plugins = linked()?;
+    let mut flags = node_flags(&args.node).to_vec();
+    flags.push(("--budget", "run.budget", args.budget.as_deref()));
+    let config = settings::load(common, &flags, &plugins)?;
+    let output = start(&config);
+    let id = match &args.node.agent_id {
+        Some(id) => id.clone(),
+        None => agent::id_of(&args.wasm)?,
+    };
+    let module = agent::module(&args.wasm)?;
+    let manifest = agent::manifest(config.run().manifest.as_deref(), &args.wasm)?;
+    let scene = Scene {
+        agent: id.clone(),
+        dir: config.run().checkpoint_dir.clone(),
+        module: Some(args.wasm.clone()),
+    };
+    let assembly = Assembly::new(config, &plugins, &scene)?;
+    let request = assembly.request(id, module, manifest)?;
+    assembly.run(request, args.node.ticks, &scene, &output)
+}
+
+/// The flags of `run` and `resume` that stand for settings.
+pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 8] {
+    [
+        ("--engine", "engine.plugin", args.engine.as_deref()),
+        ("--storage", "storage.plugin", args.storage.as_deref()),
+        ("--meter", "meter.plugin", args.meter.as_deref()),
+        ("--price", "node.price", args.price.as_deref()),
+        ("--manifest", "run.manifest", args.manifest.as_deref()),
+        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
+        ("--tick-interval", "run.tick_interval", args.tick_interval.as_deref()),
+        ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
+    ]
+}

@@ -1,0 +1,212 @@
+//! How a run is reported: each event of the node becomes one line of text or one line of JSON. It
+//! decides nothing about the run, except that a run nobody reads any more shall stop.
+
+use std::ops::ControlFlow;
+
+use igor_core::Clock;
+use igor_core::format::AgentId;
+use igor_node::{RunEvent, Started, Stopped, Ticked};
+use serde::Serialize;
+
+use crate::output::{Format, Output, Reader, SCHEMA};
+use crate::problem::Problem;
+use crate::text;
+
+/// The report of one agent's run.
+pub(crate) struct Report<'a> {
+    output: &'a Output,
+    clock: &'a dyn Clock,
+    agent: AgentId,
+    failed: Option<Problem>,
+}
+
+impl<'a> Report<'a> {
+    /// A report on `agent`.
+    pub(crate) fn new(output: &'a Output, clock: &'a dyn Clock, agent: AgentId) -> Self {
+        Self { output, clock, agent, failed: None }
+    }
+
+    /// Reports `event`. `Break` when the line could not be printed: the run shall stop.
+    pub(crate) fn event(&mut self, event: &RunEvent) -> ControlFlow<()> {
+        let printed = match self.output.format() {
+            Format::Text => self.text(event).map(|text| self.output.text(&text)),
+            Format::Json => self.json(event).map(|line| self.output.json_line(&line)),
+        };
+        match printed.unwrap_or(Ok(Reader::Present)) {
+            Ok(Reader::Present) => ControlFlow::Continue(()),
+            Ok(Reader::Gone) => ControlFlow::Break(()),
+            Err(problem) => {
+                self.failed.get_or_insert(problem);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// The first failure to print other than that the reader left.
+    pub(crate) fn into_failure(self) -> Option<Problem> {
+        self.failed
+    }
+
+    /// The line for people; nothing for a kind of event that has none.
+    fn text(&self, event: &RunEvent) -> Option<String> {
+        let width = self.output.width();
+        let rest = match event {
+            RunEvent::Started(started) => return Some(started_text(started)),
+            RunEvent::Ticked(ticked) => ticked_text(ticked),
+            RunEvent::Logged { message, .. } => format!("| {}", text::escape(message)),
+            RunEvent::Checkpointed { tick, hash } => {
+                let hash: String = hash.to_string().chars().take(16).collect();
+                format!("checkpoint at tick {tick}, {hash}")
+            }
+            RunEvent::Notice(notice) => format!("note: {}", text::one_line(notice)),
+            RunEvent::Stopped(stopped) => stopped_text(stopped),
+            _ => return None,
+        };
+        // A long name gives way on a narrow terminal, so that one tick stays one line.
+        let room = width.map_or(usize::MAX, |width| {
+            width.saturating_sub(rest.chars().count() + 1).max(SHORTEST_NAME)
+        });
+        Some(format!("{} {rest}\n", text::shorten(self.agent.as_str(), room)))
+    }
+
+    fn json(&self, event: &RunEvent) -> Option<Line<'_>> {
+        let event = match event {
+            RunEvent::Started(started) => Event::Started(StartedLine::from(started)),
+            RunEvent::Ticked(ticked) => Event::Tick(TickLine::from(ticked)),
+            RunEvent::Logged { tick, message } => {
+                Event::Log { tick: tick.0, message: message.clone() }
+            }
+            RunEvent::Checkpointed { tick, hash } => {
+                Event::Checkpoint { tick: tick.0, hash: hash.to_string() }
+            }
+            RunEvent::Stopped(stopped) => Event::Stopped(StoppedLine::from(stopped)),
+            RunEvent::Notice(message) => Event::Notice { message: message.clone() },
+            _ => return None,
+        };
+        let (agent_id, time) = (self.agent.as_str(), text::rfc3339(self.clock.unix_ns()));
+        Some(Line { schema: SCHEMA, event, agent_id, time })
+    }
+}
+
+/// Fewer characters than this say nothing about which agent it is.
+const SHORTEST_NAME: usize = 8;
+
+fn started_text(started: &Started) -> String {
+    let Started { agent, did, engine, storage, meter, price, tick, budget, continued } = started;
+    let how = if *continued {
+        format!("{agent} continues at tick {tick}")
+    } else {
+        format!("{agent} starts")
+    };
+    format!(
+        "{how}\n{did}\nbudget {budget}, price {price} per second\n\
+         engine {engine}, storage {storage}, meter {meter}\n"
+    )
+}
+
+fn ticked_text(ticked: &Ticked) -> String {
+    let Ticked { tick, charge, budget, observations, elapsed, .. } = ticked;
+    let elapsed = text::milliseconds(elapsed.0);
+    format!("tick {tick} {elapsed} cost {charge} left {budget} obs {observations}")
+}
+
+fn stopped_text(stopped: &Stopped) -> String {
+    let Stopped { reason, tick, budget, detail } = stopped;
+    let reason = reason.name().replace('_', " ");
+    let detail = detail.as_deref().map_or(String::new(), |detail| format!(" ({detail})"));
+    format!("stopped at tick {tick}: {reason}{}, left {budget}", text::one_line(&detail))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    event: Event,
+    agent_id: &'a str,
+    time: String,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Started(StartedLine),
+    Tick(TickLine),
+    Log { tick: u64, message: String },
+    Checkpoint { tick: u64, hash: String },
+    Notice { message: String },
+    Stopped(StoppedLine),
+}
+
+#[derive(Serialize)]
+struct StartedLine {
+    did: String,
+    engine: String,
+    storage: String,
+    meter: String,
+    price: i64,
+    tick: u64,
+    budget: i64,
+    continued: bool,
+}
+
+impl From<&Started> for StartedLine {
+    fn from(started: &Started) -> Self {
+        Self {
+            did: started.did.clone(),
+            engine: started.engine.clone(),
+            storage: started.storage.clone(),
+            meter: started.meter.clone(),
+            price: started.price.microcents().get(),
+            tick: started.tick.0,
+            budget: started.budget.get(),
+            continued: started.continued,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TickLine {
+    tick: u64,
+    gas: u64,
+    charge: i64,
+    budget: i64,
+    observations: usize,
+    elapsed_ns: u64,
+    state_hash: String,
+    more: bool,
+}
+
+impl From<&Ticked> for TickLine {
+    fn from(ticked: &Ticked) -> Self {
+        Self {
+            tick: ticked.tick.0,
+            gas: ticked.gas.0,
+            charge: ticked.charge.get(),
+            budget: ticked.budget.get(),
+            observations: ticked.observations,
+            elapsed_ns: ticked.elapsed.0,
+            state_hash: ticked.state_hash.to_string(),
+            more: ticked.more,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StoppedLine {
+    reason: &'static str,
+    tick: u64,
+    budget: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<&Stopped> for StoppedLine {
+    fn from(stopped: &Stopped) -> Self {
+        Self {
+            reason: stopped.reason.name(),
+            tick: stopped.tick.0,
+            budget: stopped.budget.get(),
+            detail: stopped.detail.clone(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Runs one agent to its end: puts the node together from the configuration, turns signals into
+//! requests to stop, and reports the events. Everything about the agent itself is igor-node's.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use igor_core::clock::Entropy;
+use igor_core::config::{Config, Plugins};
+use igor_core::format::{AgentId, AgentKey};
+use igor_core::gas::CancelFlag;
+use igor_core::plugin::Context;
+use igor_core::{Engine, Meter, Storage};
+use igor_node::shell::{StopHandle, StopSignal, drive, on_guest_thread};
+use igor_node::{Defaults, Launched, Node, Plan, Request, RunEvent, StopReason, Stopped, launch};
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+use crate::exit::Exit;
+use crate::explain::Scene;
+use crate::os::{OsClock, OsEntropy};
+use crate::output::Output;
+use crate::plugins;
+use crate::problem::Problem;
+use crate::report::Report;
+
+/// Native stack for the node's own calls below the guest's.
+const NODE_STACK_BYTES: usize = 1 << 20;
+
+/// A node and what it was put together from.
+pub(crate) struct Assembly {
+    /// The node.
+    pub(crate) node: Node,
+    config: Config,
+    clock: Arc<OsClock>,
+}
+
+impl Assembly {
+    /// Puts the chosen plugins together.
+    pub(crate) fn new(
+        config: Config,
+        plugins: &Arc<Plugins>,
+        scene: &Scene,
+    ) -> Result<Self, Problem> {
+        let engine = config.chosen::<dyn Engine>().unwrap_or_default();
+        let storage = config.chosen::<dyn Storage>().unwrap_or_default();
+        let context = config.context();
+        Self::of(config, plugins, scene, (engine, storage), &context)
+    }
+
+    /// A node on the engine of this name that keeps nothing.
+    pub(crate) fn probe(
+        config: Config,
+        plugins: &Arc<Plugins>,
+        scene: &Scene,
+        engine: &str,
+    ) -> Result<Self, Problem> {
+        let names = (engine.to_owned(), plugins::VOLATILE_STORAGE.to_owned());
+        let context = Context { data_dir: scene.dir.clone(), limits: config.limits().clone() };
+        Self::of(config, plugins, scene, names, &context)
+    }
+
+    fn of(
+        config: Config,
+        plugins: &Arc<Plugins>,
+        scene: &Scene,
+        (engine, storage): (String, String),
+        context: &Context,
+    ) -> Result<Self, Problem> {
+        let failed = |error| scene.build(&error);
+        let clock = Arc::new(OsClock::new());
+        let (meters, settings) = (Arc::clone(plugins), config.clone());
+        let section = config.section::<dyn Engine>(&engine);
+        let built_engine = plugins.engines.build(&engine, &section, context).map_err(failed)?;
+        let section = config.section::<dyn Storage>(&storage);
+        let built_storage = plugins.storages.build(&storage, &section, context).map_err(failed)?;
+        let node = Node {
+            engine: (built_engine, engine),
+            storage: (built_storage, storage),
+            meter: Box::new(move |name| {
+                let section = settings.section::<dyn Meter>(name);
+                meters.meters.build(name, &section, &settings.context())
+            }),
+            price: config.node().price,
+            clock: Arc::<OsClock>::clone(&clock),
+            entropy: Arc::new(OsEntropy),
+        };
+        Ok(Self { node, config, clock })
+    }
+
+    /// What is asked for: an agent with this module and manifest. What the user set explicitly is
+    /// compared with an agent that exists already.
+    pub(crate) fn request(
+        &self,
+        agent: AgentId,
+        module: Vec<u8>,
+        manifest: Option<Vec<u8>>,
+    ) -> Result<Request, Problem> {
+        let config = &self.config;
+        let meter = config.chosen::<dyn Meter>().unwrap_or_default();
+        Ok(Request {
+            agent,
+            module,
+            manifest,
+            budget: config.is_explicit("run.budget").then_some(config.run().budget),
+            meter: config.is_explicit("meter.plugin").then(|| meter.clone()),
+            defaults: Defaults {
+                budget: config.run().budget,
+                meter,
+                limits: config.limits().clone(),
+                key: new_key()?,
+            },
+        })
+    }
+
+    /// Runs the agent until it stops, and reports.
+    pub(crate) fn run(
+        &self,
+        request: Request,
+        ticks: Option<u64>,
+        scene: &Scene,
+        output: &Output,
+    ) -> Result<Exit, Problem> {
+        let settings = self.config.run();
+        let plan = Plan {
+            tick_interval_ns: nanoseconds(settings.tick_interval),
+            checkpoint_interval_ns: nanoseconds(settings.checkpoint_interval),
+            ticks,
+        };
+        let cancel = CancelFlag::default();
+        let (handle, stop) = StopHandle::new(cancel.clone());
+        pass_on_signals(handle)?;
+        let mut report = Report::new(output, &*self.clock, scene.agent.clone());
+        let mut stopped = None;
+        let mut sink = |event: RunEvent| {
+            let flow = report.event(&event);
+            if let RunEvent::Stopped(how) = event {
+                stopped = Some(how);
+            }
+            flow
+        };
+        let reason = self.drive(request, plan, (cancel, stop), scene, &mut sink)?;
+        match report.into_failure() {
+            Some(problem) => Err(problem),
+            None if reason.is_success() => Ok(Exit::Done),
+            None => Err(failure(reason, stopped, scene)),
+        }
+    }
+
+    /// Launches the agent and drives it to its end on a thread with room for the guest. What was
+    /// noticed while launching follows the first event, which says what was launched.
+    pub(crate) fn drive(
+        &self,
+        request: Request,
+        plan: Plan,
+        (cancel, mut stop): (CancelFlag, StopSignal),
+        scene: &Scene,
+        sink: &mut (dyn FnMut(RunEvent) -> ControlFlow<()> + Send),
+    ) -> Result<StopReason, Problem> {
+        let node = &self.node;
+        let stack_bytes = node.engine.0.native_stack_bytes().saturating_add(NODE_STACK_BYTES);
+        let ended = on_guest_thread(stack_bytes, || async {
+            let launched = launch(node, request, plan, cancel).await;
+            let Launched { mut driver, mut worker, notices, holds } =
+                launched.map_err(|error| scene.launch(&error))?;
+            let mut notices = notices.into_iter().map(RunEvent::Notice);
+            let mut noticing = |event: RunEvent| {
+                sink(event)?;
+                notices.by_ref().try_for_each(&mut *sink)
+            };
+            let (storage, clock) = (&node.storage.0, &*node.clock);
+            let driven =
+                drive(&mut driver, &mut worker, storage, clock, &mut stop, &mut noticing).await;
+            drop(holds);
+            Ok(driven)
+        });
+        ended.map_err(|error| {
+            Problem::new(
+                format_args!("start a thread for {}: {error}", scene.agent),
+                "Free some memory or raise the limits of this user.",
+            )
+        })?
+    }
+}
+
+/// The key of an agent that is yet to be born.
+fn new_key() -> Result<AgentKey, Problem> {
+    let mut seed = Zeroizing::new([0; 32]);
+    OsEntropy.fill(&mut *seed).map_err(|error| {
+        Problem::new(error, "Without randomness no identity can be made; check the system.")
+    })?;
+    Ok(AgentKey::from_seed(&seed))
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// From now on SIGINT and SIGTERM ask the run to stop.
+fn pass_on_signals(handle: StopHandle) -> Result<(), Problem> {
+    let failed = |error: std::io::Error| {
+        Problem::new(format_args!("wait for signals: {error}"), "Check the limits of this user.")
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
+    let entered = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    drop(entered);
+    let listen = move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    Some(()) = interrupt.recv() => handle.stop(),
+                    Some(()) = terminate.recv() => handle.stop(),
+                    else => return,
+                }
+            }
+        });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(listen).map_err(failed)?;
+    Ok(())
+}
+
+/// Why a run that did not end well ended.
+fn failure(reason: StopReason, stopped: Option<Stopped>, scene: &Scene) -> Problem {
+    let agent = &scene.agent;
+    let (tick, detail) = stopped.map_or((0, None), |stopped| (stopped.tick.0, stopped.detail));
+    let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));
+    let what = match reason {
+        StopReason::Trap => format!("{agent} trapped after tick {tick}{detail}"),
+        StopReason::Timeout => format!("{agent} ran into its time limit after tick {tick}{detail}"),
+        StopReason::Storage => format!("{agent} could not be saved after tick {tick}{detail}"),
+        _ => format!("{agent} stopped after tick {tick}: {reason}{detail}"),
+    };
+    let way_out = match reason {
+        StopReason::Trap | StopReason::Timeout => {
+            "The agent is kept as it was after its last tick, less the cost of the failed one; if it \
+             fails again when run again, its code needs mending."
+                .to_owned()
+        }
+        StopReason::Storage => format!(
+            "It continues from its last checkpoint; `igor doctor --checkpoint-dir {}` checks the \
+             directory.",
+            scene.dir.display()
+        ),
+        _ => "It continues from its last checkpoint when run again.".to_owned(),
+    };
+    Problem::new(what, way_out)
+}
+
+/// Waits for `future` on this thread.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| {
+        Problem::new(format_args!("start: {error}"), "Check the limits of this user.")
+    })?;
+    Ok(runtime.block_on(future))
+}
+
+/// The registries of this program, to be shared.
+pub(crate) fn linked() -> Result<Arc<Plugins>, Problem> {
+    plugins::linked().map(Arc::new)
+}
