@@ -6,7 +6,7 @@ use super::tree::{check, files, read, root};
 const TEST_COMMAND: &str = "cargo test --workspace";
 
 /// The documents that a repository of this kind has.
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 14] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE-APACHE",
@@ -17,6 +17,8 @@ const DOCUMENTS: [&str; 12] = [
     "docs/PLUGINS.md",
     "docs/STYLE.md",
     "docs/TESTING.md",
+    "docs/spec/abi.md",
+    "docs/spec/agent-record.md",
     "docs/spec/checkpoint.md",
     "docs/spec/metering.md",
 ];

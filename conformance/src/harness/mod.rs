@@ -1,0 +1,55 @@
+//! Lists and runs the cases of each suite on each linked plugin, as `<kind>::<plugin>::<case>`, in the
+//! manner of `cargo test`: filters, `--list` and `--exact` work. It holds no case. It fails closed: no
+//! plugin of a kind, or one that was expected and is not there, is the failed case
+//! `registry::all_linked`, and no filter hides that.
+//!
+//! Variables of the environment:
+//!
+//! - `IGOR_CONFORMANCE_ENGINE`, `IGOR_CONFORMANCE_STORAGE`, `IGOR_CONFORMANCE_METER`: only these
+//!   plugins of the kind, separated by commas;
+//! - `IGOR_CONFORMANCE_CONFIG`: a node configuration whose sections the plugins are built from;
+//! - `IGOR_CONFORMANCE_EXPECT`: the plugins that must be linked, as in `engine::wasmi,meter::gas`, instead
+//!   of those that the manifest names;
+//! - `IGOR_CONFORMANCE_SEED`: the seed of all random choices;
+//! - `IGOR_CONFORMANCE_EFFORT`: `quick`, `full` or `soak`.
+
+mod macros;
+mod plugin;
+mod run;
+mod settings;
+
+use std::process::ExitCode;
+
+use igor_core::Storage;
+
+use self::plugin::Plugin;
+use self::run::Harness;
+use crate::Case;
+use crate::storage::{self, StorageFixture};
+
+/// Runs every suite on every linked plugin; those named in `expected`, as `<kind>::<name>`, must be
+/// linked.
+pub fn run_workspace(expected: &[&str]) -> ExitCode {
+    Harness::of_environment(expected).engines("").storages("").meters("").run()
+}
+
+/// Runs the engine suite on the linked engines; `config` is the text of their section.
+pub fn run_engines(config: &str) -> ExitCode {
+    Harness::of_environment(&[]).engines(config).run()
+}
+
+/// Runs the storage suite on the linked stores; `config` is the text of their section.
+pub fn run_storages(config: &str) -> ExitCode {
+    Harness::of_environment(&[]).storages(config).run()
+}
+
+/// Runs the storage suite on the linked stores, opened by a fixture of their own.
+pub fn run_storages_in<F: StorageFixture + Default + 'static>() -> ExitCode {
+    let run = |_: &Plugin<dyn Storage>, case: Case<dyn StorageFixture>| (case.run)(&F::default());
+    Harness::of_environment(&[]).suite("", storage::cases(), run).run()
+}
+
+/// Runs the meter suite on the linked meters; `config` is the text of their section.
+pub fn run_meters(config: &str) -> ExitCode {
+    Harness::of_environment(&[]).meters(config).run()
+}

@@ -1,0 +1,83 @@
+//! A linked plugin under test, and how a case gets its subject: anew for each case, from the plugin's
+//! registration, with an empty data directory.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::{panic, thread};
+
+use igor_core::plugin::{ConfigSection, Context, Entry, Kind};
+use igor_core::{Engine, Limits, Meter, Storage};
+use tempfile::TempDir;
+
+use crate::Case;
+use crate::engine::EngineSubject;
+use crate::meter::MeterSubject;
+use crate::storage::{Opened, StorageFixture};
+
+/// What a case may need of stack beside what the engine states.
+const CASE_STACK_BYTES: usize = 1 << 20;
+
+/// A linked plugin with its configuration.
+pub(super) struct Plugin<T: ?Sized + Kind> {
+    pub(super) entry: Entry<T>,
+    pub(super) section: ConfigSection,
+}
+
+impl<T: ?Sized + Kind> Clone for Plugin<T> {
+    fn clone(&self) -> Self {
+        Self { entry: self.entry, section: self.section.clone() }
+    }
+}
+
+impl<T: ?Sized + Kind> Plugin<T> {
+    fn build(&self, data_dir: &Path) -> Arc<T> {
+        let context = Context { data_dir: data_dir.to_owned(), limits: Limits::default() };
+        let built = (self.entry.build)(&self.section, &context);
+        built.unwrap_or_else(|error| panic!("build {} {}: {error}", T::WORD, self.entry.name))
+    }
+}
+
+pub(super) fn run_engine_case(plugin: &Plugin<dyn Engine>, case: Case<EngineSubject>) {
+    let directory = fresh_directory();
+    let engine = plugin.build(directory.path());
+    let stack = engine.native_stack_bytes() + CASE_STACK_BYTES;
+    let subject = EngineSubject { name: plugin.entry.name, engine };
+    let thread = thread::Builder::new().stack_size(stack).spawn(move || (case.run)(&subject));
+    let thread = thread.expect("a machine that runs the suite has room for one more thread");
+    if let Err(panic) = thread.join() {
+        panic::resume_unwind(panic);
+    }
+}
+
+pub(super) fn run_storage_case(plugin: &Plugin<dyn Storage>, case: Case<dyn StorageFixture>) {
+    (case.run)(&Directory::new(plugin));
+}
+
+pub(super) fn run_meter_case(plugin: &Plugin<dyn Meter>, case: Case<MeterSubject>) {
+    let directory = fresh_directory();
+    let meter = plugin.build(directory.path());
+    (case.run)(&MeterSubject { name: plugin.entry.name, meter });
+}
+
+/// The fixture of a store that needs no other: a directory, and the plugin built on it.
+struct Directory {
+    plugin: Plugin<dyn Storage>,
+    directory: Arc<TempDir>,
+}
+
+impl Directory {
+    fn new(plugin: &Plugin<dyn Storage>) -> Self {
+        Self { plugin: plugin.clone(), directory: Arc::new(fresh_directory()) }
+    }
+}
+
+impl StorageFixture for Directory {
+    fn open(&self) -> Opened {
+        let storage = self.plugin.build(self.directory.path());
+        Opened { storage, guard: Box::new(self.directory.clone()) }
+    }
+}
+
+fn fresh_directory() -> TempDir {
+    tempfile::tempdir().expect("the suites need a writable directory for temporary files")
+}

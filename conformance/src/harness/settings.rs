@@ -1,0 +1,55 @@
+//! What the environment says about a run of the suites: which plugins, with which configuration. It is
+//! read in one place, so that everything else can be tested without it.
+
+use std::collections::BTreeMap;
+use std::{env, fs};
+
+use igor_core::config::{Config, Plugins};
+use igor_core::plugin::Kind;
+use igor_core::{Engine, Meter, Storage};
+
+/// What the environment says about a run.
+#[derive(Default)]
+pub(super) struct Settings {
+    /// `IGOR_CONFORMANCE_CONFIG`, read.
+    pub(super) config: Option<Config>,
+    /// `IGOR_CONFORMANCE_EXPECT`.
+    pub(super) expected: Option<Vec<String>>,
+    /// The names that are selected of each kind that is selected from.
+    pub(super) selected: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Settings {
+    /// # Errors
+    /// When the configuration that it names cannot be used.
+    pub(super) fn of_environment() -> Result<Self, String> {
+        let kinds = [<dyn Engine>::WORD, <dyn Storage>::WORD, <dyn Meter>::WORD];
+        let selected = kinds.into_iter().filter_map(|kind| {
+            Some((kind, list_in(&format!("IGOR_CONFORMANCE_{}", kind.to_uppercase()))?))
+        });
+        Ok(Self {
+            config: configuration().transpose()?,
+            expected: list_in("IGOR_CONFORMANCE_EXPECT"),
+            selected: selected.collect(),
+        })
+    }
+}
+
+/// The configuration that `IGOR_CONFORMANCE_CONFIG` names, if it names one.
+fn configuration() -> Option<Result<Config, String>> {
+    let name = env::var("IGOR_CONFORMANCE_CONFIG").ok()?;
+    let read = || {
+        let text = fs::read_to_string(&name).map_err(|error| format!("read {name}: {error}"))?;
+        let plugins = Plugins::linked().map_err(|error| error.to_string())?;
+        let builder = Config::builder().file(&name, &text);
+        builder.and_then(|builder| builder.build(&plugins)).map_err(|error| error.to_string())
+    };
+    Some(read())
+}
+
+/// The names in a variable, separated by commas; none if it is not set.
+fn list_in(variable: &str) -> Option<Vec<String>> {
+    let text = env::var(variable).ok()?;
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Some(names.map(str::to_owned).collect())
+}
