@@ -1,9 +1,7 @@
 //! Which file holds which key: the original's layout, and `.igor/` for what the original did not have.
 //! Only names; nothing here opens a file.
 
-use std::fmt::Write as _;
-
-use igor_core::format::{AgentId, Tick};
+use igor_core::format::{AgentId, FundId, HistoryFile};
 use igor_core::storage::{Key, Scope};
 
 /// Everything that is not the original's.
@@ -70,18 +68,13 @@ pub(crate) fn path(key: &Key) -> String {
         Key::Identity(agent) => format!("{agent}{IDENTITY}"),
         Key::Receipts(agent) => format!("{agent}{RECEIPTS}"),
         Key::Record(agent) => format!("{OWN}/{agent}/record"),
-        Key::History(agent, tick, 0) => {
-            format!("{HISTORY}/{agent}/{tick:0>10}.ckpt", tick = tick.0)
-        }
         Key::History(agent, tick, copy) => {
-            format!("{HISTORY}/{agent}/{tick:0>10}_{copy:0>3}.ckpt", tick = tick.0)
+            let file = HistoryFile::Checkpoint { tick: *tick, copy: *copy };
+            format!("{HISTORY}/{agent}/{file}")
         }
         Key::Fund(agent, id) => {
-            let mut path = format!("{HISTORY}/{agent}/fund-");
-            for byte in id {
-                write!(path, "{byte:02x}").expect("a string takes any text");
-            }
-            path + ".rec"
+            let file = HistoryFile::Fund(FundId::from_bytes(*id));
+            format!("{HISTORY}/{agent}/{file}")
         }
         Key::Module(hash) => format!("{MODULES}/{hash}.wasm"),
         Key::Manifest(hash) => format!("{MANIFESTS}/{hash}.json"),
@@ -113,16 +106,14 @@ pub(crate) fn scope_dir(scope: &Scope) -> String {
 pub(crate) fn key(scope: &Scope, name: &str) -> Option<Key> {
     let key = match scope {
         Scope::Checkpoints => Key::Checkpoint(name.strip_suffix(CHECKPOINT)?.parse().ok()?),
-        Scope::History(agent) => {
-            let stem = name.strip_suffix(".ckpt")?;
-            let (tick, copy) = stem.split_once('_').unwrap_or((stem, "0"));
-            Key::History(agent.clone(), Tick(tick.parse().ok()?), copy.parse().ok()?)
-        }
-        Scope::Funds(agent) => {
-            let hex = name.strip_prefix("fund-")?.strip_suffix(".rec")?;
-            let id = u128::from_str_radix(hex, 16).ok()?;
-            Key::Fund(agent.clone(), id.to_be_bytes())
-        }
+        Scope::History(agent) => match name.parse().ok()? {
+            HistoryFile::Checkpoint { tick, copy } => Key::History(agent.clone(), tick, copy),
+            HistoryFile::Fund(_) => return None,
+        },
+        Scope::Funds(agent) => match name.parse().ok()? {
+            HistoryFile::Fund(id) => Key::Fund(agent.clone(), *id.as_bytes()),
+            HistoryFile::Checkpoint { .. } => return None,
+        },
     };
     // Only the one spelling that writing would give: `7.ckpt` is not tick 7.
     (path(&key).rsplit('/').next() == Some(name)).then_some(key)
@@ -130,6 +121,8 @@ pub(crate) fn key(scope: &Scope, name: &str) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use igor_core::format::Tick;
+
     use super::*;
 
     fn agent() -> AgentId {
