@@ -4,6 +4,7 @@
 
 mod life;
 mod lockstep;
+mod verify;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use igor_core::{Clock, Entropy};
 
 pub use life::{Guest, World, amount};
 pub use lockstep::{Transcript, lockstep};
+pub use verify::verify;
 
 use crate::Rng;
 
