@@ -9,8 +9,8 @@ use igor_core::format::{AgentId, AgentIdError};
 
 use crate::problem::Problem;
 
-/// The name of an agent that gave none: its module's file name without the extension; where that
-/// says nothing, the folder's name.
+/// The name of an agent that was given none: its module's file name without the extension; where that
+/// says nothing, the folder's name; where that cannot be one either, `agent`.
 pub(crate) fn id_of(module: &Path) -> Result<AgentId, Problem> {
     derive(module).map_err(|error| {
         Problem::usage(
@@ -21,12 +21,12 @@ pub(crate) fn id_of(module: &Path) -> Result<AgentId, Problem> {
 }
 
 fn derive(module: &Path) -> Result<AgentId, AgentIdError> {
-    let stem = module.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = stem.filter(|stem| stem != "agent").or_else(|| {
-        let folder = module.parent()?.file_name()?;
-        Some(folder.to_string_lossy().into_owned())
-    });
-    name.unwrap_or_else(|| "agent".to_owned()).parse()
+    let stem = module.file_stem().map(|stem| stem.to_string_lossy());
+    if let Some(stem) = stem.filter(|stem| stem != "agent") {
+        return stem.parse();
+    }
+    let folder = module.parent().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    folder.and_then(|name| name.parse().ok()).map_or_else(|| "agent".parse(), Ok)
 }
 
 /// The bytes of the module.
@@ -78,6 +78,7 @@ mod tests {
             ("agent.wasm", "agent"),
             ("/agent.wasm", "agent"),
             ("../agent.wasm", "agent"),
+            (".hidden/agent.wasm", "agent"),
         ] {
             assert_eq!(derive(Path::new(path)).map(|id| id.to_string()), Ok(name.to_owned()));
         }

@@ -18,7 +18,7 @@ use crate::output::Format;
 /// the same identity, state and money.
 #[derive(Debug, Parser)]
 #[command(name = "igor", version, after_long_help = EXPLAINED, arg_required_else_help = true)]
-#[command(propagate_version = true, disable_help_subcommand = false, max_term_width = 100)]
+#[command(propagate_version = true, args_override_self = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,

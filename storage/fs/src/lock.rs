@@ -4,6 +4,8 @@
 use std::process;
 
 use igor_core::storage::{Claim, Hold, StorageError};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::error::Failure;
 use crate::layout;
@@ -27,7 +29,7 @@ pub(crate) fn hold(tree: &Tree, claim: &Claim) -> Result<Result<Hold, StorageErr
         };
         return Ok(Err(StorageError::Held { object, holder: holder(&*file) }));
     }
-    Ok(Ok(Hold::new(Held::by_this_process(file))))
+    Ok(Ok(Hold::new(Held::by_this_process(file, mode))))
 }
 
 /// Locks `path` until the returned file is closed, waiting for a short-lived holder.
@@ -44,10 +46,13 @@ struct Held {
 }
 
 impl Held {
-    fn by_this_process(file: Box<dyn VfsFile>) -> Self {
+    fn by_this_process(file: Box<dyn VfsFile>, mode: Lock) -> Self {
         let name = process::id().to_string().into_bytes();
-        // A courtesy to whoever is turned away: its failing must not take the lock away.
-        let _ = file.truncate(0).and_then(|()| write_all(&*file, &name, 0));
+        // A sharer leaves the name of another one alone, so that whoever is turned away from an agent
+        // changes nothing. Naming is a courtesy: its failing must not take the lock away.
+        if matches!(mode, Lock::Exclusive) || alive(&named(&*file)).is_none() {
+            let _ = file.truncate(0).and_then(|()| write_all(&*file, &name, 0));
+        }
         Self { file, name }
     }
 }
@@ -68,11 +73,15 @@ fn named(file: &dyn VfsFile) -> Vec<u8> {
 
 /// Who holds a lock, as far as its file tells truly: a process that was killed leaves its id behind.
 fn holder(file: &dyn VfsFile) -> String {
-    let name = named(file);
-    let pid = str::from_utf8(&name).ok().and_then(|text| text.parse().ok());
-    let alive = pid.and_then(rustix::process::Pid::from_raw).filter(|pid| {
+    alive(&named(file))
+        .map_or("another process".to_owned(), |pid| format!("process {}", pid.as_raw_nonzero()))
+}
+
+/// The process of that id, if there is one.
+fn alive(name: &[u8]) -> Option<Pid> {
+    let pid = str::from_utf8(name).ok().and_then(|text| text.parse().ok());
+    pid.and_then(Pid::from_raw).filter(|pid| {
         // Not being allowed to signal it means that it is there.
-        rustix::process::test_kill_process(*pid) != Err(rustix::io::Errno::SRCH)
-    });
-    alive.map_or("another process".to_owned(), |pid| format!("process {}", pid.as_raw_nonzero()))
+        test_kill_process(*pid) != Err(Errno::SRCH)
+    })
 }

@@ -1,8 +1,16 @@
 //! The `igor` program as its users meet it: started as a process, judged by what it prints, by its
 //! exit code and by what it leaves on disk. What an agent computes is tested elsewhere.
 
+#![expect(clippy::indexing_slicing, reason = "a field that is missing fails the test")]
+
 mod basics;
 mod config;
+mod doctor;
+mod ends;
+mod fund;
 mod inspect;
+mod refusals;
+mod resume;
+mod run;
 mod support;
 mod verify;

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use jsonschema::Validator;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
@@ -158,5 +163,193 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
                 fs::write(target, bytes).expect("a file can be written");
             }
         }
+    }
+}
+
+/// How long a test waits for a line or an end before it fails; nothing takes this long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running `igor run --output json`, or another command whose lines come one by one.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    /// Starts `command`.
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stdout = child.stdout.take().expect("stdout is a pipe");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let line = line.expect("stdout is UTF-8");
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line on stdout, or nothing at its end.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = self.child.kill();
+                panic!("no line within {PATIENCE:?}");
+            }
+        }
+    }
+
+    /// The next event of this kind for which `wanted` holds.
+    #[track_caller]
+    pub(crate) fn event(&mut self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Vec::new();
+        while let Some(line) = self.line() {
+            let event = parse_event(&line);
+            if event["event"] == kind && wanted(&event) {
+                return event;
+            }
+            seen.push(line);
+        }
+        let answer = self.answer();
+        panic!("no such {kind} event in {seen:#?}; {answer:#?}");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the process is there");
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end; stdout is what was not yet taken.
+    #[track_caller]
+    pub(crate) fn answer(&mut self) -> Answer {
+        let mut stdout = String::new();
+        while let Some(line) = self.line() {
+            stdout.push_str(&line);
+            stdout.push('\n');
+        }
+        let mut stderr = String::new();
+        if let Some(mut pipe) = self.child.stderr.take() {
+            pipe.read_to_string(&mut stderr).expect("stderr is UTF-8");
+        }
+        let status = self.child.wait().expect("the process ends");
+        Answer { command: String::new(), code: status.code(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn parse_event(line: &str) -> Value {
+    let event = serde_json::from_str(line)
+        .unwrap_or_else(|error| panic!("each line is JSON: {error}: {line}"));
+    assert_described(&event);
+    event
+}
+
+/// The events of a run, each checked against the schema.
+#[track_caller]
+pub(crate) fn events(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(parse_event).collect()
+}
+
+/// A folder with modules and a data directory.
+pub(crate) struct Place {
+    root: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { root: tempfile::tempdir().expect("a folder can be made") }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().expect("a plain path").to_owned()
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> String {
+        self.text("data")
+    }
+
+    /// Puts a prebuilt agent with its manifest here.
+    pub(crate) fn prebuilt(&self, name: &str) -> String {
+        for file in [format!("{name}.wasm"), format!("{name}.manifest.json")] {
+            let from = repository().join("agents/prebuilt").join(&file);
+            fs::copy(from, self.path(&file)).expect("a file can be copied");
+        }
+        self.text(&format!("{name}.wasm"))
+    }
+
+    /// Builds an agent from its text.
+    pub(crate) fn module(&self, name: &str, wat: &str) -> String {
+        let bytes = wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}"));
+        self.write(&format!("{name}.wasm"), &bytes)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
+        fs::write(self.path(name), bytes).expect("a file can be written");
+        self.text(name)
+    }
+
+    /// `igor run` on this place's data directory, as quick as it goes.
+    pub(crate) fn run(&self, module: &str, args: &[&str]) -> Command {
+        let mut command = igor(["run", module, "--output", "json", "--tick-interval", "0"]);
+        command.args(["--checkpoint-dir", &self.data()]).args(args);
+        command
+    }
+
+    /// Runs an agent to its end, which must be a good one; returns the events.
+    #[track_caller]
+    pub(crate) fn ran(&self, module: &str, args: &[&str]) -> Vec<Value> {
+        events(&answer(self.run(module, args)).done())
+    }
+
+    /// Everything that is kept.
+    pub(crate) fn kept(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        snapshot(self.root.path())
+    }
+
+    /// `igor verify` on the history of this agent.
+    pub(crate) fn verify(&self, agent: &str) -> Answer {
+        let dir = self.text(&format!("data/history/{agent}"));
+        ask(["verify", &dir, "--output", "json"])
+    }
+}
+
+/// The kinds of these events, in order.
+pub(crate) fn kinds(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["event"].as_str()).collect()
+}
+
+/// The only event of this kind.
+#[track_caller]
+pub(crate) fn only<'a>(events: &'a [Value], kind: &str) -> &'a Value {
+    let mut of_kind = events.iter().filter(|event| event["event"] == kind);
+    match (of_kind.next(), of_kind.next()) {
+        (Some(event), None) => event,
+        _ => panic!("not exactly one {kind} event: {events:#?}"),
     }
 }
