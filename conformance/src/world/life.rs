@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use igor_core::format::{AgentKey, Microcents, Price};
 use igor_core::gas::CancelFlag;
 use igor_core::plugin::{ConfigSection, Context, Kind, Registry};
-use igor_core::{Clock, Engine, Limits, Meter, Storage};
+use igor_core::{Clock, Limits, Meter, Storage};
 use igor_node::{Defaults, LaunchError, Launched, Node, Plan, Request, launch};
 
+use super::engines::engine as shared_engine;
 use super::{SeededEntropy, SteppingClock, Transcript, lockstep};
 
 /// The start of time in these worlds: 2023-11-14T22:13:20Z.
@@ -91,7 +92,7 @@ impl World {
         let clock = Arc::new(SteppingClock::new(START_UNIX_NS, READING_NS));
         let node_clock: Arc<dyn Clock> = clock.clone();
         let node = Node {
-            engine: (build::<dyn Engine>(engine, "", Path::new("")), engine.to_owned()),
+            engine: (shared_engine(engine), engine.to_owned()),
             storage: (storage, name.to_owned()),
             meter: Box::new(|name| {
                 let section = ConfigSection::empty(format!("meter.{name}"));
@@ -165,7 +166,7 @@ pub fn amount(units: &str) -> Microcents {
 }
 
 /// Builds the linked plugin of this name from the text of its section.
-fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Path) -> Arc<T> {
+pub(super) fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Path) -> Arc<T> {
     let section = ConfigSection::from_toml(format!("{}.{name}", T::WORD), section);
     Registry::<T>::linked()
         .expect("plugin names differ")

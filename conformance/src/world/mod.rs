@@ -2,6 +2,7 @@
 //! and randomness from a seed. With them an agent's whole run is a function of its inputs. Both are
 //! ordinary implementations of the node's [`Clock`] and [`Entropy`].
 
+mod engines;
 mod life;
 mod lockstep;
 mod verify;
