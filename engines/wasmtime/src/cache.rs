@@ -194,3 +194,202 @@ fn temporary_name() -> Result<String, CacheError> {
     getrandom::fill(&mut bytes).map_err(CacheError::Random)?;
     Ok(format!(".{:016x}.new", u64::from_le_bytes(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::time::{Duration, SystemTime};
+    use std::{fs, thread};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const CODE: &[u8] = b"stands for machine code; the cache does not look into it";
+
+    /// A data directory with igor's own folder, and a cache in it.
+    fn cache() -> (TempDir, CodeCache) {
+        let data = tempfile::tempdir().unwrap();
+        fs::create_dir(data.path().join(OWN)).unwrap();
+        let cache = CodeCache::new(data.path(), 10_000);
+        (data, cache)
+    }
+
+    fn key(module: &[u8]) -> EntryKey {
+        EntryKey::new(Hash::of(module), &wasmtime::Engine::default())
+    }
+
+    fn entry(data: &TempDir, key: &EntryKey) -> PathBuf {
+        data.path().join(OWN).join(CACHES).join(CACHE).join(key.file())
+    }
+
+    /// Damages a good entry in every way there is; the first way that is not noticed.
+    fn unnoticed(verify: Verify) -> Option<String> {
+        let (data, mut cache) = cache();
+        cache.verify = verify;
+        let (mine, other) = (key(b"mine"), key(b"other"));
+        cache.store(&mine, CODE).unwrap();
+        cache.store(&other, b"the code of another module").unwrap();
+        let path = entry(&data, &mine);
+        let good = fs::read(&path).unwrap();
+        let served = |damaged: &[u8]| {
+            fs::write(&path, damaged).unwrap();
+            cache.load(&mine).unwrap().is_some()
+        };
+        assert!(served(&good), "the entry is good before it is damaged");
+        for place in 0..good.len() {
+            for bit in 0..8 {
+                let mut damaged = good.clone();
+                damaged[place] ^= 1 << bit;
+                if served(&damaged) {
+                    return Some(format!("bit {bit} of byte {place} flipped"));
+                }
+            }
+        }
+        for length in 0..good.len() {
+            if served(&good[..length]) {
+                return Some(format!("cut to {length} bytes"));
+            }
+        }
+        if served(&[&good, &b"x"[..]].concat()) {
+            return Some("a byte appended".to_owned());
+        }
+        if served(&fs::read(entry(&data, &other)).unwrap()) {
+            return Some("the entry of another module".to_owned());
+        }
+        fs::write(data.path().join(OWN).join(SECRETS).join(SECRET), [7; SECRET_BYTES]).unwrap();
+        served(&good).then(|| "the key replaced".to_owned())
+    }
+
+    #[test]
+    fn no_damaged_or_foreign_entry_is_served() {
+        assert_eq!(unnoticed(verify_mac), None);
+    }
+
+    #[test]
+    fn a_cache_without_its_mac_is_caught() {
+        let found = unnoticed(|_, _| true).expect("damage goes unnoticed without the MAC");
+        assert!(found.contains("flipped"), "{found}");
+    }
+
+    #[test]
+    fn what_is_stored_is_served_until_the_key_is_gone() {
+        let (data, cache) = cache();
+        let key = key(b"module");
+        assert_eq!(cache.load(&key).unwrap(), None);
+        cache.store(&key, CODE).unwrap();
+        assert_eq!(cache.load(&key).unwrap().unwrap(), CODE);
+        cache.store(&key, b"newer").unwrap();
+        assert_eq!(cache.load(&key).unwrap().unwrap(), b"newer");
+        fs::remove_file(data.path().join(OWN).join(SECRETS).join(SECRET)).unwrap();
+        assert_eq!(cache.load(&key).unwrap(), None);
+        cache.store(&key, CODE).unwrap();
+        assert_eq!(cache.load(&key).unwrap().unwrap(), CODE, "under a new key");
+    }
+
+    #[test]
+    fn another_module_or_compiler_has_another_entry() {
+        let mut settings = wasmtime::Config::new();
+        settings.memory_reservation(0);
+        let other = wasmtime::Engine::new(&settings).unwrap();
+        assert_eq!(key(b"a"), key(b"a"));
+        assert_ne!(key(b"a"), key(b"b"));
+        assert_ne!(key(b"a"), EntryKey::new(Hash::of(b"a"), &other));
+    }
+
+    #[test]
+    fn the_secret_is_private_and_made_once() {
+        let (data, cache) = cache();
+        cache.store(&key(b"a"), CODE).unwrap();
+        let path = data.path().join(OWN).join(SECRETS).join(SECRET);
+        let secret = fs::read(&path).unwrap();
+        assert_eq!(secret.len(), SECRET_BYTES);
+        assert_ne!(secret, [0; SECRET_BYTES]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let folder = fs::metadata(path.parent().unwrap()).unwrap();
+        assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+        cache.store(&key(b"b"), CODE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), secret);
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing is left over"
+        );
+    }
+
+    #[test]
+    fn processes_that_start_together_agree_on_the_secret() {
+        let (data, _) = cache();
+        let own = Folder::open(data.path(), OWN).unwrap().unwrap();
+        let secrets: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| new_secret(&own))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap().unwrap().0).collect()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+    }
+
+    #[test]
+    fn a_secret_that_others_could_know_disables_the_cache() {
+        let spoil: [fn(&Path); 5] = [
+            |secret| fs::set_permissions(secret, fs::Permissions::from_mode(0o644)).unwrap(),
+            |secret| fs::write(secret, b"short").unwrap(),
+            |secret| {
+                fs::rename(secret, secret.with_extension("moved")).unwrap();
+                symlink(secret.with_extension("moved"), secret).unwrap();
+            },
+            |secret| {
+                let folder = secret.parent().unwrap();
+                fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+            },
+            |secret| {
+                let folder = secret.parent().unwrap();
+                fs::rename(folder, folder.with_extension("moved")).unwrap();
+                symlink(folder.with_extension("moved"), folder).unwrap();
+            },
+        ];
+        for (number, spoil) in spoil.into_iter().enumerate() {
+            let (data, cache) = cache();
+            cache.store(&key(b"a"), CODE).unwrap();
+            spoil(&data.path().join(OWN).join(SECRETS).join(SECRET));
+            let foreign = |error| matches!(error, Some(CacheError::Foreign { .. }));
+            assert!(foreign(cache.load(&key(b"a")).err()), "{number}");
+            assert!(foreign(cache.store(&key(b"b"), CODE).err()), "{number}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_created_where_igor_is_not_at_home() {
+        let data = tempfile::tempdir().unwrap();
+        for directory in [data.path().to_owned(), data.path().join("missing")] {
+            let cache = CodeCache::new(&directory, 10_000);
+            cache.store(&key(b"a"), CODE).unwrap();
+            assert_eq!(cache.load(&key(b"a")).unwrap(), None);
+        }
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn looking_creates_nothing() {
+        let (data, cache) = cache();
+        assert_eq!(cache.load(&key(b"a")).unwrap(), None);
+        assert_eq!(fs::read_dir(data.path().join(OWN)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_oldest_entries_make_room() {
+        let (data, cache) = cache();
+        let code = [1; 3_000];
+        for name in [b"a", b"b", b"c", b"d"] {
+            cache.store(&key(name), &code).unwrap();
+            // File systems may keep times coarsely; give each entry a time of its own.
+            let seconds = u64::from(name[0]);
+            let file = fs::File::options().append(true).open(entry(&data, &key(name))).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+        }
+        let kept = |name: &[u8]| cache.load(&key(name)).unwrap().is_some();
+        assert_eq!([kept(b"a"), kept(b"b"), kept(b"c"), kept(b"d")], [false, true, true, true]);
+        cache.store(&key(b"too big"), &[1; 10_000]).unwrap();
+        assert!(kept(b"b"), "what cannot be kept displaces nothing");
+        assert!(!kept(b"too big"));
+    }
+}

@@ -132,3 +132,154 @@ fn report(error: &CacheError) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use igor_core::Limits;
+    use igor_core::engine::{Caller, Host, InjectedGlobal, Value};
+    use igor_core::prepare::prepare;
+    use igor_core::trap::{CallError, NodeFault, Trap};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Grants everything and serves nothing.
+    struct Generous;
+
+    impl Host for Generous {
+        fn refill(&mut self, _left: i64) -> Result<i64, Trap> {
+            Ok(1_000_000)
+        }
+
+        fn call(&mut self, _: usize, _: &[Value], _: Caller<'_>) -> Result<Option<Value>, Trap> {
+            Ok(None)
+        }
+    }
+
+    fn module(answer: i32) -> PreparedModule {
+        let wat = format!("(module (func (export \"run\") (result i32) (i32.const {answer})))");
+        prepare(&wat::parse_str(wat).unwrap(), &Limits::default()).unwrap()
+    }
+
+    fn engine(data: &TempDir) -> WasmtimeEngine {
+        WasmtimeEngine::new(&WasmtimeConfig::default(), data.path()).unwrap()
+    }
+
+    fn data() -> TempDir {
+        let data = tempfile::tempdir().unwrap();
+        fs::create_dir(data.path().join(".igor")).unwrap();
+        data
+    }
+
+    fn entries(data: &TempDir) -> Vec<PathBuf> {
+        let listing = fs::read_dir(data.path().join(".igor/.cache/wasmtime")).unwrap();
+        listing.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Obtains `prepared`, which must then return `answer`; where its code came from.
+    fn obtain(engine: &WasmtimeEngine, prepared: &PreparedModule, answer: i32) -> Origin {
+        let (compiled, origin) = engine.obtain(prepared).unwrap();
+        let module = WasmtimeModule::new(compiled, prepared);
+        let mut instance = Module::instantiate(&module, Box::new(Generous)).unwrap();
+        instance.set_global(InjectedGlobal::GasLeft, 1_000_000);
+        assert_eq!(instance.call("run", &[]), Ok(vec![Value::I32(answer)]));
+        origin
+    }
+
+    #[test]
+    fn a_module_is_compiled_once_per_data_directory() {
+        let data = data();
+        assert_eq!(obtain(&engine(&data), &module(1), 1), Origin::Compiler);
+        assert_eq!(obtain(&engine(&data), &module(1), 1), Origin::Cache);
+        assert_eq!(obtain(&engine(&data), &module(2), 2), Origin::Compiler);
+        assert_eq!(obtain(&engine(&data), &module(2), 2), Origin::Cache);
+        assert_eq!(entries(&data).len(), 2);
+        let elsewhere = self::data();
+        assert_eq!(obtain(&engine(&elsewhere), &module(1), 1), Origin::Compiler);
+    }
+
+    #[test]
+    fn a_damaged_entry_is_compiled_again_and_replaced() {
+        let data = data();
+        let engine = engine(&data);
+        obtain(&engine, &module(1), 1);
+        let path = entries(&data).remove(0);
+        let good = fs::read(&path).unwrap();
+        // Every byte of the head and of the first code, and some of the rest.
+        let places = (0..128).chain((128..good.len()).step_by(good.len() / 64 + 1));
+        for place in places {
+            let mut damaged = good.clone();
+            damaged[place] ^= 0x10;
+            fs::write(&path, &damaged).unwrap();
+            assert_eq!(obtain(&engine, &module(1), 1), Origin::Compiler, "byte {place}");
+            assert_eq!(fs::read(&path).unwrap(), good, "byte {place}");
+        }
+        for length in [0, 1, 16, 47, 48, 49, good.len() - 1] {
+            fs::write(&path, &good[..length]).unwrap();
+            assert_eq!(obtain(&engine, &module(1), 1), Origin::Compiler, "cut to {length}");
+        }
+        assert_eq!(obtain(&engine, &module(1), 1), Origin::Cache);
+    }
+
+    #[test]
+    fn the_entry_of_another_module_is_not_run() {
+        let data = data();
+        let engine = engine(&data);
+        obtain(&engine, &module(1), 1);
+        let mine = entries(&data).remove(0);
+        obtain(&engine, &module(2), 2);
+        let other = entries(&data).into_iter().find(|path| *path != mine).unwrap();
+        fs::copy(&other, &mine).unwrap();
+        assert_eq!(obtain(&engine, &module(1), 1), Origin::Compiler);
+    }
+
+    #[test]
+    fn entries_under_another_key_are_compiled_again() {
+        let data = data();
+        let engine = engine(&data);
+        obtain(&engine, &module(1), 1);
+        fs::write(data.path().join(".igor/.secrets/code-cache-key"), [9; 32]).unwrap();
+        assert_eq!(obtain(&engine, &module(1), 1), Origin::Compiler);
+        assert_eq!(obtain(&engine, &module(1), 1), Origin::Cache);
+    }
+
+    #[test]
+    fn the_cache_can_be_off_or_impossible() {
+        let data = data();
+        let off = WasmtimeConfig { cache: false, ..WasmtimeConfig::default() };
+        let off = WasmtimeEngine::new(&off, data.path()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(obtain(&off, &module(1), 1), Origin::Compiler);
+        }
+        fs::write(data.path().join(".igor/.cache"), "a file in the way").unwrap();
+        let missing = WasmtimeEngine::new(&WasmtimeConfig::default(), &data.path().join("x"));
+        for engine in [engine(&data), missing.unwrap()] {
+            for _ in 0..2 {
+                assert_eq!(obtain(&engine, &module(1), 1), Origin::Compiler);
+            }
+        }
+    }
+
+    #[test]
+    fn a_machine_without_memory_is_a_fault_of_the_node() {
+        // A memory whose growth has no room to move to: the second reservation does not fit into
+        // what one process may map.
+        let config = WasmtimeConfig { memory_reservation: 1 << 46, ..WasmtimeConfig::default() };
+        let engine = WasmtimeEngine::new(&config, Path::new("missing")).unwrap();
+        let wat = "(module (memory 1))";
+        let prepared = prepare(&wat::parse_str(wat).unwrap(), &Limits::default()).unwrap();
+        let module = engine.compile(&prepared).unwrap();
+        let mut held = Vec::new();
+        let error = loop {
+            match module.instantiate(Box::new(Generous)) {
+                Ok(instance) => held.push(instance),
+                Err(error) => break error,
+            }
+            assert!(held.len() < 10, "the address space of a process is smaller");
+        };
+        assert!(matches!(error, CallError::Node(NodeFault::Engine(_))), "{error:?}");
+    }
+}
