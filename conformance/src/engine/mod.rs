@@ -11,6 +11,7 @@ use crate::Case;
 mod cases;
 mod guest;
 pub mod host;
+pub mod mutant;
 
 /// The engine under test. Each case gets a fresh one, with an empty data directory, on a thread that
 /// has the engine's stated stack and some more.

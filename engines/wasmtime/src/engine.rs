@@ -264,9 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_memory_is_a_fault_of_the_node() {
-        // A memory whose growth has no room to move to: the second reservation does not fit into
-        // what one process may map.
+    fn an_instance_that_the_machine_cannot_hold_is_a_fault_of_the_node() {
+        // A process cannot reserve this often.
         let config = WasmtimeConfig { memory_reservation: 1 << 46, ..WasmtimeConfig::default() };
         let engine = WasmtimeEngine::new(&config, Path::new("missing")).unwrap();
         let wat = "(module (memory 1))";
