@@ -14,9 +14,9 @@ fn subject(fault: Fault) -> Box<EngineSubject> {
     Box::new(EngineSubject { name: "mutant", engine })
 }
 
-/// The case `by` must fail on the mutant. With more effort than usual the whole suite runs on it, and
-/// the other cases that fail are printed too.
-fn check(fault: Fault, by: &str) {
+/// The cases that fail on the mutant; `by` must be among them. Only with more effort than usual does the
+/// whole suite run on it.
+fn failing(fault: Fault, by: &str) -> Vec<&'static str> {
     // What the whole suite would leak stays for the life of this process.
     let whole = Effort::current() > Effort::Quick && fault != Fault::LeaksInstances;
     let mut cases = cases();
@@ -24,14 +24,14 @@ fn check(fault: Fault, by: &str) {
     cases.retain(|case| whole || case.name == by);
     let failed = failed_cases(&cases, || subject(fault));
     assert!(failed.contains(&by), "the fault {fault:?} passes {by}; it fails only {failed:?}");
-    println!("{fault:?} fails {failed:?}");
+    failed
 }
 
 macro_rules! caught {
     ($($test:ident: $fault:ident by $case:literal;)*) => {$(
         #[test]
         fn $test() {
-            check(Fault::$fault, $case);
+            println!("{:?} fails {:?}", Fault::$fault, failing(Fault::$fault, $case));
         }
     )*};
 }

@@ -20,34 +20,38 @@ const WAT: &str = r#"(module
 
 fn wasmtime(memory_reservation: u64) -> Arc<dyn Engine> {
     let config = WasmtimeConfig { memory_reservation, ..WasmtimeConfig::default() };
-    Arc::new(WasmtimeEngine::new(&config, Path::new("missing")).unwrap())
+    let engine = WasmtimeEngine::new(&config, Path::new("missing"));
+    Arc::new(engine.expect("wasmtime supports this machine"))
 }
 
 /// Bytes of private writable memory that this process has mapped.
 fn data_bytes() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    let status = fs::read_to_string("/proc/self/status").expect("this test needs /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kilobytes.and_then(|number| number.parse::<u64>().ok()).expect("VmData is in kB") * 1024
 }
 
 /// Grows to the maximum on a machine that has 200 MiB to give.
 fn check(name: &str, engine: &dyn Engine) {
     let limits = Limits { memory_pages_max: 16_384, ..Limits::default() };
-    let prepared = prepare(&wat::parse_str(WAT).unwrap(), &limits).unwrap();
-    let module = engine.compile(&prepared).unwrap();
-    let mut guest = module.instantiate(Box::new(TestHost::silent())).unwrap();
-    let mut other = module.instantiate(Box::new(TestHost::silent())).unwrap();
+    let bytes = wat::parse_str(WAT).expect("the text is valid");
+    let prepared = prepare(&bytes, &limits).expect("the module is within the limits");
+    let module = engine.compile(&prepared).expect("the engine compiles it");
+    let instantiate = || module.instantiate(Box::new(TestHost::silent()));
+    let mut guest = instantiate().expect("there is memory for one page");
+    let mut other = instantiate().expect("there is memory for another");
     for instance in [&mut guest, &mut other] {
         instance.set_global(InjectedGlobal::GasLeft, i64::MAX);
     }
 
     let before = getrlimit(Resource::Data);
-    let scarce = Rlimit { current: Some(data_bytes() + (200 << 20)), ..before.clone() };
-    setrlimit(Resource::Data, scarce).unwrap();
+    let scarce = Rlimit { current: Some(data_bytes() + (200 << 20)), ..before };
+    setrlimit(Resource::Data, scarce).expect("a limit may be lowered");
     let starved = guest.call("grow", &[Value::I32(16_383)]);
     let beyond = other.call("grow", &[Value::I32(16_384)]);
     let little = other.call("grow", &[Value::I32(16)]);
-    setrlimit(Resource::Data, before).unwrap();
+    setrlimit(Resource::Data, before).expect("the soft limit may be raised again");
 
     assert_eq!(starved, Err(NodeFault::OutOfMemory.into()), "{name}");
     let dead = NodeFault::Dead { export: "grow".to_owned() };
