@@ -371,3 +371,6 @@ impl Driver {
         self.commands.push_back(Command::Emit(event));
     }
 }
+
+#[cfg(test)]
+mod tests;

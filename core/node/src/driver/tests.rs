@@ -1,0 +1,347 @@
+//! The driver alone, with guest and storage played by the test: what it asks for, in which order, and
+//! when. Whole nodes are tested in the conformance crate.
+
+use std::sync::Arc;
+
+use igor_core::Meter;
+use igor_core::format::{AgentKey, Carry, Gas, MeterName, Nanos, Price};
+use igor_core::meter::{Usage, affordable_nominal, charge_nominal};
+use igor_core::observe::Observations;
+use igor_core::storage::Version;
+use igor_core::trap::NodeFault;
+
+use super::*;
+use crate::ledger::Terms;
+use crate::open::execution_limits;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Charges gas; one gas is one microcent at the price these tests use.
+struct GasMeter;
+
+impl Meter for GasMeter {
+    fn charge(&self, price: Price, usage: Usage, carry: Carry) -> (Microcents, Carry) {
+        charge_nominal(price, usage.gas.0, carry)
+    }
+
+    fn affordable(&self, price: Price, budget: Microcents, carry: Carry) -> Usage {
+        Usage { gas: Gas(affordable_nominal(price, budget, carry)), ..Usage::UNBOUNDED }
+    }
+}
+
+/// What a guest call or a commit comes to.
+enum Answer {
+    Done,
+    More,
+    Trap(Trap),
+    Fault,
+    NoSpace,
+    Poisoned,
+}
+use Answer::{Done, Fault, More, NoSpace, Poisoned};
+
+/// A driver with a budget of microcents, each guest operation using ten.
+struct Played {
+    driver: Driver,
+    now_ns: u64,
+    /// What happened, one word each.
+    log: Vec<String>,
+    timer_ns: Option<u64>,
+}
+
+fn amount(microcents: i64) -> Microcents {
+    Microcents::new(microcents).expect("a small amount")
+}
+
+fn played(budget: i64, ticks: Option<u64>) -> Played {
+    let terms = Terms {
+        agent: "played".parse().expect("an agent id"),
+        module: Hash::of(b"module"),
+        manifest: Hash::of(b"manifest"),
+        meter: MeterName::new("gas").expect("a meter name"),
+        preparation_version: 1,
+        cost_table_version: 1,
+        limits: execution_limits(&igor_core::Limits::default()),
+        initial_budget: Some(amount(budget)),
+    };
+    let ledger = Ledger::unborn(AgentKey::from_seed(&[7; 32]), terms, Vec::new());
+    let purse = Purse {
+        meter: Arc::new(GasMeter),
+        price: Price::per_second(amount(1_000_000_000)),
+        budget: amount(budget),
+        carry: Carry::ZERO,
+    };
+    let introduction = Started {
+        agent: "played".parse().expect("an agent id"),
+        did: String::new(),
+        engine: String::new(),
+        storage: String::new(),
+        meter: String::new(),
+        price: purse.price,
+        tick: Tick(0),
+        budget: amount(budget),
+        continued: false,
+    };
+    let plan = Plan { tick_interval_ns: SECOND, checkpoint_interval_ns: 5 * SECOND, ticks };
+    let driver = Driver::new(plan, ledger, purse, None, introduction);
+    Played { driver, now_ns: 0, log: Vec::new(), timer_ns: None }
+}
+
+impl Played {
+    /// Begins and brings the agent up to waiting for its first tick.
+    fn born(budget: i64, ticks: Option<u64>) -> Self {
+        let mut played = played(budget, ticks);
+        played.driver.begin(0);
+        played.play([Done, Done, Done]);
+        played
+    }
+
+    /// Carries out commands with these answers until none is left and the driver waits.
+    fn play<const N: usize>(&mut self, answers: [Answer; N]) -> &mut Self {
+        let mut answers = answers.into_iter();
+        loop {
+            let Some(command) = self.driver.poll() else {
+                assert_eq!(answers.count(), 0, "answers nobody asked for, after {:?}", self.log);
+                return self;
+            };
+            let mut answer = || answers.next().expect("an answer for each question");
+            let event = match command {
+                Command::Start { state, .. } => {
+                    let first = state.is_none().then(|| b"state 0".to_vec());
+                    self.log.push("start".to_owned());
+                    Event::Started(report(answer(), |_| first))
+                }
+                Command::Tick(tick) => {
+                    self.log.push(format!("tick {tick}"));
+                    let state = format!("state {tick}").into_bytes();
+                    Event::Ticked(report(answer(), |more| TickOutput { more, state }))
+                }
+                Command::Commit(batch) => {
+                    self.log.push("commit".to_owned());
+                    Event::Committed(commit(answer(), &batch))
+                }
+                Command::SetTimer(at_ns) => {
+                    self.timer_ns = Some(at_ns);
+                    continue;
+                }
+                Command::Emit(RunEvent::Stopped(stopped)) => {
+                    let Stopped { reason, tick, budget, .. } = stopped;
+                    self.log.push(format!("stopped {reason} at {tick} with {}", budget.get()));
+                    continue;
+                }
+                Command::Emit(RunEvent::Notice(_)) => {
+                    self.log.push("notice".to_owned());
+                    continue;
+                }
+                Command::Emit(_) | Command::Finish(_) => continue,
+            };
+            self.driver.handle(self.now_ns, event);
+        }
+    }
+
+    /// Lets the timer fire.
+    fn wake(&mut self) -> &mut Self {
+        self.now_ns = self.timer_ns.take().expect("the driver waits");
+        self.driver.handle(self.now_ns, Event::Timer);
+        self
+    }
+
+    fn stop(&mut self) -> &mut Self {
+        self.driver.handle(self.now_ns, Event::Stop);
+        self
+    }
+
+    fn expect(&mut self, log: &[&str]) -> &mut Self {
+        assert_eq!(std::mem::take(&mut self.log), log);
+        self
+    }
+}
+
+fn report<T>(answer: Answer, output: impl FnOnce(bool) -> T) -> Report<T> {
+    let outcome = match answer {
+        Done => Ok(output(false)),
+        More => Ok(output(true)),
+        Answer::Trap(trap) => Err(Failure::Trap { export: "agent_tick", trap }),
+        Fault => Err(Failure::Node { export: "agent_tick", fault: NodeFault::OutOfMemory }),
+        NoSpace | Poisoned => panic!("no answer of a guest"),
+    };
+    let usage = Usage { gas: Gas(10), elapsed: Nanos(5) };
+    Report { outcome, usage, observations: Observations::default(), lines: Vec::new() }
+}
+
+fn commit(answer: Answer, batch: &Batch) -> Result<Committed, StorageError> {
+    let puts = batch.groups[0].operations.len();
+    match answer {
+        Done => Ok(Committed { versions: vec![Version::new(b"1"); puts] }),
+        NoSpace => Err(StorageError::NoSpace { attempt: "write".to_owned() }),
+        Poisoned => Err(StorageError::Poisoned { cause: "sync".to_owned() }),
+        _ => panic!("no answer of a storage"),
+    }
+}
+
+#[test]
+fn an_agent_is_born_saved_and_rebuilt_before_its_first_tick() {
+    let mut played = Played::born(1_000, None);
+    played.expect(&["start", "commit", "start"]);
+    assert_eq!(played.timer_ns, Some(SECOND), "the first tick is one interval away");
+    played.wake().play([Done]).expect(&["tick 1"]);
+    assert_eq!(played.timer_ns, Some(2 * SECOND));
+}
+
+#[test]
+fn more_work_shortens_the_wait() {
+    let mut played = Played::born(1_000, None);
+    played.wake().play([More]).expect(&["start", "commit", "start", "tick 1"]);
+    assert_eq!(played.timer_ns, Some(SECOND + 10_000_000));
+    played.driver.plan.tick_interval_ns = 1_000_000;
+    played.wake().play([More]);
+    assert_eq!(played.timer_ns, Some(SECOND + 11_000_000), "never longer than the interval");
+}
+
+#[test]
+fn a_checkpoint_is_due_only_after_news_and_opens_a_new_incarnation() {
+    let mut played = Played::born(1_000, None);
+    played.driver.plan.tick_interval_ns = 100 * SECOND;
+    played.driver.next_tick_ns = 100 * SECOND;
+    played.driver.handle(0, Event::Timer);
+    played.play([]);
+    assert_eq!(played.timer_ns, Some(100 * SECOND), "an idle agent is not saved");
+    let overdue = ["start", "commit", "start", "tick 1", "commit", "start"];
+    played.wake().play([Done, Done, Done]).expect(&overdue);
+}
+
+#[test]
+fn a_stop_takes_effect_whenever_it_comes() {
+    let mut starting = played(1_000, None);
+    starting.driver.begin(0);
+    starting.stop().play([Done, Done, Done, Done]);
+    starting.expect(&["start", "commit", "start", "commit", "stopped signal at 0 with 980"]);
+
+    let mut waiting = Played::born(1_000, None);
+    waiting.expect(&["start", "commit", "start"]);
+    waiting.stop().play([Done]).expect(&["commit", "stopped signal at 0 with 980"]);
+
+    let mut ticking = Played::born(1_000, None);
+    ticking.wake().stop().play([Done, Done]);
+    ticking.expect(&[
+        "start",
+        "commit",
+        "start",
+        "tick 1",
+        "commit",
+        "stopped signal at 1 with 970",
+    ]);
+}
+
+#[test]
+fn a_failed_first_start_leaves_no_agent_behind() {
+    for (answer, end) in [
+        (Answer::Trap(Trap::Unreachable), "stopped trap at 0 with 990"),
+        (Answer::Trap(Trap::Deadline), "stopped timeout at 0 with 990"),
+        (Fault, "stopped fault at 0 with 1000"),
+    ] {
+        let mut played = played(1_000, None);
+        played.driver.begin(0);
+        played.play([answer]).expect(&["start", end]);
+    }
+    let mut poor = played(9, None);
+    poor.driver.begin(0);
+    poor.play([Done]).expect(&["start", "stopped budget_exhausted at 0 with 0"]);
+    let mut broke = played(0, None);
+    broke.driver.begin(0);
+    broke.play([]).expect(&["stopped budget_exhausted at 0 with 0"]);
+}
+
+#[test]
+fn a_failed_tick_is_charged_and_saved_without_it() {
+    for (answer, end) in [
+        (Answer::Trap(Trap::OutOfGas), "stopped trap at 1 with 960"),
+        (Answer::Trap(Trap::Deadline), "stopped timeout at 1 with 960"),
+        (Answer::Trap(Trap::Cancelled), "stopped signal at 1 with 960"),
+        (Fault, "stopped fault at 1 with 970"),
+    ] {
+        let mut played = Played::born(1_000, None);
+        played.wake().play([Done]).wake().play([answer, Done]);
+        played.expect(&["start", "commit", "start", "tick 1", "tick 2", "commit", end]);
+    }
+}
+
+#[test]
+fn a_budget_that_ends_within_a_tick_discards_it() {
+    let mut played = Played::born(35, None);
+    played.wake().play([Done]).wake().play([Done, Done]);
+    played.expect(&[
+        "start",
+        "commit",
+        "start",
+        "tick 1",
+        "tick 2",
+        "commit",
+        "stopped budget_exhausted at 1 with 0",
+    ]);
+}
+
+#[test]
+fn a_budget_that_ends_with_a_tick_keeps_it() {
+    let mut played = Played::born(30, None);
+    played.wake().play([Done, Done]);
+    let end = "stopped budget_exhausted at 1 with 0";
+    played.expect(&["start", "commit", "start", "tick 1", "commit", end]);
+}
+
+#[test]
+fn as_many_ticks_are_run_as_were_asked_for() {
+    let mut none = played(1_000, Some(0));
+    none.driver.begin(0);
+    none.play([Done, Done, Done, Done]);
+    none.expect(&["start", "commit", "start", "commit", "stopped ticks at 0 with 980"]);
+    let mut two = Played::born(1_000, Some(2));
+    two.wake().play([Done]).wake().play([Done, Done]);
+    two.expect(&[
+        "start",
+        "commit",
+        "start",
+        "tick 1",
+        "tick 2",
+        "commit",
+        "stopped ticks at 2 with 960",
+    ]);
+}
+
+#[test]
+fn a_save_without_space_is_tried_again_at_each_interval_and_at_the_end() {
+    let mut played = Played::born(1_000, None);
+    played.driver.plan.tick_interval_ns = 4 * SECOND;
+    played.driver.next_tick_ns = 4 * SECOND;
+    played.driver.handle(0, Event::Timer);
+    played.play([]).wake().play([Done]).expect(&["start", "commit", "start", "tick 1"]);
+    played.wake().play([NoSpace]).expect(&["commit", "notice"]);
+    assert_eq!(played.now_ns, 5 * SECOND);
+    played.wake().play([Done]).expect(&["tick 2"]);
+    played.wake().play([NoSpace]).expect(&["commit", "notice"]);
+    assert_eq!(played.now_ns, 10 * SECOND, "one interval later");
+    played.stop().play([NoSpace]).expect(&["commit", "stopped storage at 2 with 960"]);
+}
+
+#[test]
+fn a_first_save_without_space_ends_the_run() {
+    let mut played = played(1_000, None);
+    played.driver.begin(0);
+    played.play([Done, NoSpace]).expect(&["start", "commit", "stopped storage at 0 with 990"]);
+}
+
+#[test]
+fn a_poisoned_store_ends_the_run_at_once() {
+    let mut played = Played::born(1_000, None);
+    played.wake().play([Done]);
+    played.driver.next_checkpoint_ns = 0;
+    played.wake().play([Poisoned]);
+    played.expect(&[
+        "start",
+        "commit",
+        "start",
+        "tick 1",
+        "commit",
+        "stopped storage at 1 with 970",
+    ]);
+}
