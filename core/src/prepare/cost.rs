@@ -10,6 +10,9 @@ const SLOTS_PER_GAS: u64 = 16;
 pub(super) const HOSTCALL: u64 = 100;
 /// Charged per operator whose work depends on a length, besides that length.
 const BULK: u64 = 20;
+/// Charged per growth of a memory or a table, besides its length. Growing is dear on every engine, and
+/// wasmi keeps native stack for each growth until the guest call ends: this bounds how many there are.
+const GROWTH: u64 = 10_000;
 
 /// Bytes moved or filled per unit of gas, as a shift.
 pub(super) const BYTES_PER_GAS_SHIFT: u32 = 3;
@@ -43,6 +46,7 @@ pub(super) fn of(op: &Operator<'_>) -> u64 {
         | Operator::End
         | Operator::Return
         | Operator::Unreachable => 0,
+        Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => GROWTH,
         op if length(op).is_some() => BULK,
         _ => 1,
     }

@@ -9,9 +9,11 @@ use wasmi::{CompilationMode, Config};
 
 use crate::module::WasmiModule;
 
-/// What a thread that calls must have. The interpreter keeps guest frames on the heap, so this is for
-/// itself and the host functions above it.
-const NATIVE_STACK_BYTES: usize = 1 << 20;
+/// What a thread that calls must have. The interpreter keeps guest frames on the heap, but its handlers
+/// of `memory.grow` and `table.grow` do not end in a tail call: each growth keeps up to 200 bytes until
+/// the guest call ends, and the gas of one call pays for at most 100,000 growths. The rest is for the
+/// interpreter itself and the host functions above it.
+const NATIVE_STACK_BYTES: usize = 32 << 20;
 
 /// Bytes of the interpreter's value stack. The stack guard stops a guest at 65,536 slots; this leaves
 /// 256 bytes for each, so that the guard is always first.
