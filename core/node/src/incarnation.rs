@@ -189,10 +189,11 @@ impl Run<'_> {
     /// Calls an export within the limits of one guest call and what the budget still affords.
     fn call(&mut self, export: &'static str, args: &[Value]) -> Result<Vec<Value>, Failure> {
         let limits = &self.environment.limits;
+        let gas_max = Gas(limits.tick_gas_max);
         let gas_left = self.affordable.gas.0.saturating_sub(self.usage.gas.0);
         let ns_left = self.affordable.elapsed.0.saturating_sub(self.usage.elapsed.0);
         let limits = CallLimits {
-            gas: Gas(gas_left.min(limits.tick_gas_max)),
+            gas: gas_max.min(Gas(gas_left)),
             deadline_ns: self.now_ns.saturating_add(ns_left.min(limits.tick_ns_max)),
         };
         let counter = host(self.instance).gate.begin(limits);
@@ -202,7 +203,10 @@ impl Run<'_> {
         let ended_ns = self.environment.clock.monotonic_ns();
         let gate = &host(self.instance).gate;
         let elapsed = Nanos(ended_ns.saturating_sub(self.now_ns));
-        self.usage = self.usage.plus(Usage { gas: gate.used(counter), elapsed });
+        // The price of a length is taken before the work is done, and the work is not done when that is
+        // more than a call may use.
+        let gas = gate.used(counter).min(gas_max);
+        self.usage = self.usage.plus(Usage { gas, elapsed });
         self.now_ns = ended_ns;
         let results = result.map_err(|error| failure(export, error))?;
         gate.finish(counter).map_err(|trap| Failure::Trap { export, trap })?;
