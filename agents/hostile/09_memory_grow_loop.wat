@@ -1,4 +1,5 @@
 ;; expect: trap out_of_gas in agent_tick
+;; gas: full
 ;; Grows its memory by a page at a time, forever: first for real, then refused with -1.
 (module
   (memory (export "memory") 1)

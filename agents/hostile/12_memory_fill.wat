@@ -1,10 +1,11 @@
 ;; expect: trap memory_out_of_bounds in agent_tick
-;; Fills 4 GiB of a memory of one page.
+;; Fills and copies beyond the end of its memory.
 (module
   (memory (export "memory") 1)
   (func (export "agent_init"))
   (func (export "agent_tick") (result i32)
-    (memory.fill (i32.const 0) (i32.const 1) (i32.const -1))
+    (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536))
+    (memory.fill (i32.const 1) (i32.const 1) (i32.const 65536))
     (i32.const 0))
   (func (export "agent_checkpoint") (result i32) (i32.const 8))
   (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))

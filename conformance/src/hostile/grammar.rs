@@ -51,13 +51,27 @@ pub enum ExpectationError {
     Trap(String),
 }
 
-/// The expectation and the granted capabilities.
-pub(super) fn head(text: &str) -> Result<(Expectation, Vec<&str>), ExpectationError> {
-    let mut lines = text.lines();
+/// What the first lines of a file say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head<'a> {
+    /// What must happen.
+    pub(super) expectation: Expectation,
+    /// The declared capabilities.
+    pub(super) grants: Vec<&'a str>,
+    /// Whether the default gas limit applies.
+    pub(super) has_full_gas: bool,
+}
+
+/// Reads the first lines of a file.
+pub(super) fn head(text: &str) -> Result<Head<'_>, ExpectationError> {
+    let mut lines = text.lines().peekable();
     let expect = lines.next().and_then(|line| line.strip_prefix(";; expect: "));
     let expectation = expect.ok_or(ExpectationError::Missing)?.parse()?;
-    let grants = lines.next().and_then(|line| line.strip_prefix(";; grants: "));
-    Ok((expectation, grants.unwrap_or_default().split_whitespace().collect()))
+    let grants = lines.peek().and_then(|line| line.strip_prefix(";; grants: "));
+    let has_grants = grants.is_some();
+    let grants = grants.unwrap_or_default().split_whitespace().collect();
+    let has_full_gas = lines.nth(usize::from(has_grants)) == Some(";; gas: full");
+    Ok(Head { expectation, grants, has_full_gas })
 }
 
 /// A manifest that declares these capabilities.
@@ -129,12 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn grants_become_a_manifest() {
-        assert_eq!(
-            head(";; expect: ticks\n;; grants: clock rand\n"),
-            Ok((Expectation::Ticks, vec!["clock", "rand"]))
-        );
-        assert_eq!(head(";; expect: ticks\n;; It tries.\n"), Ok((Expectation::Ticks, vec![])));
+    fn the_lines_after_the_first_are_optional_and_grants_become_a_manifest() {
+        let check = |lines: &str, grants: &[&str], has_full_gas| {
+            let text = format!(";; expect: ticks\n{lines};; It tries.\n(module)");
+            let expectation = Expectation::Ticks;
+            let expected = Head { expectation, grants: grants.to_vec(), has_full_gas };
+            assert_eq!(head(&text), Ok(expected), "{text}");
+        };
+        check("", &[], false);
+        check(";; grants: clock rand\n", &["clock", "rand"], false);
+        check(";; gas: full\n", &[], true);
+        check(";; grants: clock\n;; gas: full\n", &["clock"], true);
         let manifest = manifest(&["clock", "rand"]);
         let parsed: serde_json::Value = serde_json::from_str(&manifest).unwrap();
         assert_eq!(parsed["capabilities"]["rand"]["version"], 1);

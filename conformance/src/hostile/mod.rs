@@ -2,8 +2,9 @@
 //! large to be files. Each says what must happen to it. They are data; running them is the business
 //! of whoever has a node.
 //!
-//! A file's first line is `;; expect: OUTCOME`, a second line `;; grants: CAPABILITY …` may follow.
-//! The outcome is one of
+//! A file's first line is `;; expect: OUTCOME`. Then `;; grants: CAPABILITY …` may follow, and
+//! `;; gas: full` where the danger grows with the gas that is used: such an agent runs under the default
+//! limit, the others under a lower one that saves time. The outcome is one of
 //!
 //! - `ticks`: the attack achieves nothing, the agent lives on;
 //! - `trap NAME in CALL`: this guest call ends with this trap (the names of [`Trap::name`]), where
@@ -13,12 +14,15 @@
 
 mod generated;
 mod grammar;
+mod judge;
 
 use std::path::{Path, PathBuf};
 
 use igor_core::Trap;
 
 pub use grammar::ExpectationError;
+use grammar::Head;
+pub use judge::{Outcome, judge, run, world};
 
 /// An agent that attacks.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub struct Hostile {
     pub bytes: Vec<u8>,
     /// Its manifest, JSON.
     pub manifest: String,
+    /// Whether it is to run under the default gas limit.
+    pub has_full_gas: bool,
     /// What must happen.
     pub expectation: Expectation,
 }
@@ -138,8 +144,9 @@ impl Hostile {
 
     fn from_bytes(name: String, head: &str, bytes: Vec<u8>) -> Result<Self, HostileError> {
         match grammar::head(head) {
-            Ok((expectation, grants)) => {
-                Ok(Self { name, bytes, manifest: grammar::manifest(&grants), expectation })
+            Ok(Head { expectation, grants, has_full_gas }) => {
+                let manifest = grammar::manifest(&grants);
+                Ok(Self { name, bytes, manifest, has_full_gas, expectation })
             }
             Err(source) => Err(HostileError::Expectation { name, source }),
         }
