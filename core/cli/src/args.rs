@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use igor_core::format::{AgentId, Did, Microcents};
 
-use crate::exit::EXPLAINED;
+use crate::exit;
 use crate::output::Format;
 
 /// Run autonomous agents that outlive the machines they run on.
@@ -17,7 +17,7 @@ use crate::output::Format;
 /// it and keeps what happened as a chain of signed checkpoints; stopped anywhere, it continues with
 /// the same identity, state and money.
 #[derive(Debug, Parser)]
-#[command(name = "igor", version, after_long_help = EXPLAINED, arg_required_else_help = true)]
+#[command(name = "igor", version, after_long_help = after_help(), arg_required_else_help = true)]
 #[command(propagate_version = true, args_override_self = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -91,8 +91,10 @@ pub(crate) enum Command {
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
     /// List the engines, storages and meters of this program
+    #[command(after_long_help = PLUGINS_EXAMPLES)]
     Plugins,
     /// Show the configuration in force, or an example of one
+    #[command(after_long_help = CONFIG_EXAMPLES)]
     Config {
         #[command(subcommand)]
         what: ConfigCommand,
@@ -234,6 +236,18 @@ pub(crate) struct InspectArgs {
     pub(crate) wasm: Option<PathBuf>,
 }
 
+fn after_help() -> String {
+    format!("{EXAMPLES}\n\n{}", exit::EXPLAINED)
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  igor run agents/prebuilt/heartbeat.wasm    start the agent; Ctrl-C stops it, the same command
+                                             continues it
+  igor verify checkpoints/history/heartbeat  check its life
+  igor fund heartbeat 2.5                    give it more to live on
+  igor COMMAND --help                        examples of each command";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   igor run agents/prebuilt/heartbeat.wasm
@@ -267,6 +281,19 @@ Examples:
   igor doctor --checkpoint-dir /var/lib/igor --output json
 
 Exit code 1 if a check failed. Probes are written into the directory and removed again.";
+
+const PLUGINS_EXAMPLES: &str = "\
+Examples:
+  igor plugins
+  igor plugins --output json | jq '.plugins[].name'";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  igor config example > igor.toml
+  igor config show --config igor.toml
+
+A flag wins over the environment, the environment over the file. The file is only read where
+--config names it.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:

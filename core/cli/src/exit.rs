@@ -19,11 +19,12 @@ pub(crate) enum Exit {
 /// The explanation in `igor --help` and in the man page.
 pub(crate) const EXPLAINED: &str = "\
 Exit codes:
-  0  done; for `run` also when the budget is exhausted, a signal arrived or stdout was closed
-  1  failure: the agent trapped or ran into its time limit, a history or file is not valid,
-     something could not be read or written
-  2  wrong use: an unknown flag, value, plugin or configuration field
-  3  another process holds the agent or the data directory";
+  0    done; for `run` also when the budget is exhausted, a signal arrived or stdout was closed
+  1    failure: the agent trapped or ran into its time limit, a history or file is not valid,
+       something could not be read or written
+  2    wrong use: an unknown flag, value, plugin or configuration field
+  3    another process holds the agent or the data directory
+  101  a defect of igor itself";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

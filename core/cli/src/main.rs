@@ -28,6 +28,7 @@ use crate::output::{Format, Output};
 use crate::problem::Problem;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(problem::report_defect));
     let outcome = Cli::try_parse().map_or_else(help_or_problem, run);
     let exit = outcome.unwrap_or_else(|problem| {
         problem.report();

@@ -82,6 +82,17 @@ impl From<clap::Error> for Problem {
     }
 }
 
+/// Prints what a panic leaves behind: it is always a defect of igor.
+pub(crate) fn report_defect(panic: &std::panic::PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("something went wrong");
+    let place = panic.location().map_or(String::new(), |place| format!(" at {place}"));
+    Problem::new(
+        format_args!("igor failed{place}: {message}"),
+        "This is a defect of igor; please report it. The agent continues from its last checkpoint.",
+    )
+    .report();
+}
+
 /// Prints clap's help to stderr, for a command line that asks for nothing.
 pub(crate) fn show_help(help: &clap::builder::StyledStr) {
     let _ = write!(anstream::stderr(), "{}", help.ansi());

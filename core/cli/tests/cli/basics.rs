@@ -12,10 +12,13 @@ fn asking_for_nothing_shows_the_help_as_wrong_use() {
 #[test]
 fn help_explains_the_exit_codes_and_shows_examples() {
     let help = ask(["--help"]).done();
-    for code in ["0  done", "1  failure", "2  wrong use", "3  another process"] {
+    for code in ["0    done", "1    failure", "2    wrong use", "3    another", "101  a defect"] {
         assert!(help.contains(code), "{help}");
     }
-    for command in ["verify", "inspect"] {
+    for command in
+        ["run", "resume", "fund", "verify", "inspect", "plugins", "config", "doctor", "completions"]
+    {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is not listed: {help}");
         let help = ask([command, "--help"]).done();
         assert!(help.contains("Examples:"), "{help}");
     }

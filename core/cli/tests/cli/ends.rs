@@ -24,6 +24,9 @@ const STUCK: &str = r#"
   (func (export "agent_resume") (param i32 i32)
     (i64.store (i32.const 0) (i64.load (local.get 0)))))"#;
 
+/// More ticks than a run that is to stop does.
+const MANY: &str = "100000";
+
 fn any(_: &Value) -> bool {
     true
 }
@@ -119,7 +122,7 @@ fn a_reader_who_leaves_ends_the_run_with_a_checkpoint() {
     for form in ["text", "json"] {
         let place = Place::new();
         let module = place.prebuilt("heartbeat");
-        let mut command = place.run(&module, &["--output", form]);
+        let mut command = place.run(&module, &["--output", form, "--ticks", MANY]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut line = String::new();
@@ -129,7 +132,7 @@ fn a_reader_who_leaves_ends_the_run_with_a_checkpoint() {
         let output = child.wait_with_output().expect("the program ends");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{form}: {line}");
-        kept_tick(&place, "heartbeat");
+        assert!(kept_tick(&place, "heartbeat") < MANY.parse().expect("a number"), "it went on");
     }
 }
 
@@ -137,7 +140,7 @@ fn a_reader_who_leaves_ends_the_run_with_a_checkpoint() {
 fn a_full_disk_behind_stdout_ends_the_run_with_a_checkpoint() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let mut command = place.run(&module, &[]);
+    let mut command = place.run(&module, &["--ticks", MANY]);
     let full = OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     command.stdout(full).stderr(Stdio::piped());
     let output = command.spawn().and_then(|child| child.wait_with_output()).expect("it runs");
@@ -145,7 +148,7 @@ fn a_full_disk_behind_stdout_ends_the_run_with_a_checkpoint() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.starts_with("error: write to stdout: "), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    kept_tick(&place, "heartbeat");
+    assert!(kept_tick(&place, "heartbeat") < MANY.parse().expect("a number"), "it went on");
 }
 
 #[test]
@@ -153,7 +156,7 @@ fn an_exhausted_budget_is_said_and_no_failure() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
     let terms = ["--budget", "0.1", "--price", "9000", "--meter", "gas"];
-    let ran = place.ran(&module, &terms);
+    let ran = place.ran(&module, &[&terms[..], &["--ticks", MANY]].concat());
     let stopped = only(&ran, "stopped");
     assert_eq!(stopped["reason"], "budget_exhausted", "{stopped:#}");
     assert_eq!(stopped["budget"], 0);

@@ -28,7 +28,8 @@ fn lived_in() -> Place {
 #[track_caller]
 fn check(place: &Place, module: &str, args: &[&str], code: i32, words: &[&str]) {
     let kept = place.kept();
-    let answer = answer(place.run(module, args));
+    // A run that is not refused, against all expectation, shall end.
+    let answer = answer(place.run(module, &[&["--ticks", "1"], args].concat()));
     answer.refused(code, words);
     assert_eq!(answer.stdout, "", "nothing was started: {answer:#?}");
     assert!(kept == place.kept(), "something changed on disk: {answer:#?}");

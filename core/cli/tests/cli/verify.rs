@@ -136,3 +136,23 @@ fn a_folder_without_a_history_is_refused() {
     let file = golden().join("heartbeat.checkpoint");
     ask(["verify", file.to_str().expect("a plain path")]).refused(1, &["heartbeat.checkpoint"]);
 }
+
+#[test]
+fn any_changed_byte_of_the_originals_history_is_noticed() {
+    let copy = Copy::new();
+    let dir = copy.history();
+    let dir = dir.to_str().expect("a plain path");
+    for tick in [4, 9, 14, 16] {
+        let good = fs::read(copy.file(tick)).expect("read");
+        for place in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[place] ^= 1 << (place % 8);
+            fs::write(copy.file(tick), bytes).expect("written");
+            let answer = ask(["verify", dir]);
+            assert_eq!(answer.code, Some(1), "byte {place} of tick {tick}: {answer:#?}");
+            assert!(answer.stdout.contains("INVALID"), "byte {place} of tick {tick}: {answer:#?}");
+        }
+        fs::write(copy.file(tick), good).expect("written");
+    }
+    ask(["verify", dir]).done();
+}
