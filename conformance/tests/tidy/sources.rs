@@ -1,7 +1,7 @@
 //! What the source of a crate must not mention, and how its files look. The search is for words in code,
 //! comments aside; it is no parser, and it is meant to be hard to fool by accident, not on purpose.
 
-use super::tree::{check, code_lines, count_words, files, has_word, read};
+use super::tree::{check, code_lines, count_words, files, has_word, member_manifests, read};
 
 /// Where guest code meets the machine: the only `unsafe` code there is, counted exactly.
 const UNSAFE: [(&str, usize); 4] = [
@@ -113,11 +113,7 @@ fn every_crate_has_the_workspaces_lints() {
     assert!(of_workspace.as_ref().is_some_and(forbids), "the workspace allows what it must forbid");
 
     let mut problems = Vec::new();
-    for (path, text) in files(&["Cargo.toml"]) {
-        if path == "Cargo.toml" || path.contains("examples/") {
-            continue;
-        }
-        let manifest: toml::Table = text.parse().expect("cargo has read this manifest");
+    for (path, manifest) in member_manifests() {
         let lints = manifest.get("lints");
         let inherits = lints.and_then(|lints| lints.get("workspace")) == Some(&true.into());
         let right =

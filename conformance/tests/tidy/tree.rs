@@ -57,6 +57,19 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("read {path}: {error}"))
 }
 
+/// The manifests of the workspace's members; an example or fixture that stands for somebody else's
+/// package is none.
+pub(crate) fn member_manifests() -> Vec<(String, toml::Table)> {
+    let parse = |text: &str| text.parse::<toml::Table>().expect("cargo has read this manifest");
+    let root = parse(&read("Cargo.toml"));
+    let members = root.get("workspace").and_then(|workspace| workspace.get("members"));
+    let members = members.and_then(toml::Value::as_array).into_iter().flatten();
+    let path = |member: &str| format!("{member}/Cargo.toml");
+    let paths: Vec<_> = members.filter_map(toml::Value::as_str).map(path).collect();
+    assert!(paths.len() > 10, "the workspace's members are {paths:?}");
+    paths.into_iter().map(|path| (path.clone(), parse(&read(&path)))).collect()
+}
+
 /// Whether `text` has `word` with no letter, digit or underscore beside it.
 pub(crate) fn has_word(text: &str, word: &str) -> bool {
     count_words(text, word) > 0
