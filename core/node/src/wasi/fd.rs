@@ -5,6 +5,7 @@ use igor_core::engine::{Caller, guest_slice};
 use igor_core::observe::ObservationKind;
 
 use super::errno::Errno;
+use super::lines::LineBuffer;
 use super::{Failure, put, read_u32};
 use crate::host::{NodeHost, charge_bytes};
 
@@ -47,14 +48,21 @@ pub(super) fn write(
         let bytes = guest_slice(memory, pointer, length).map_err(|_| Errno::FAULT)?;
         total = total.checked_add(length).ok_or(Errno::INVAL)?;
         charge_bytes(gas_left, bytes.len());
-        let buffers = &mut host.wasi_lines;
-        let buffer = if fd == STDOUT { &mut buffers.out } else { &mut buffers.err };
-        for line in buffer.write(bytes, kept_max) {
+        let mut buffer = std::mem::take(unfinished(host, fd));
+        let outcome = buffer.write(bytes, kept_max, |line| {
             charge_bytes(gas_left, 8);
-            host.log(ObservationKind::WASI_WRITE, &line.kept, line.written)?;
-        }
+            host.log(ObservationKind::WASI_WRITE, &line.kept, line.written).map(|_| ())
+        });
+        *unfinished(host, fd) = buffer;
+        outcome?;
     }
     put(memory, written, &total.to_le_bytes())
+}
+
+/// The unfinished line of stdout or stderr.
+fn unfinished(host: &mut NodeHost, fd: u32) -> &mut LineBuffer {
+    let buffers = &mut host.wasi_lines;
+    if fd == STDOUT { &mut buffers.out } else { &mut buffers.err }
 }
 
 /// Reads from stdin, which is at its end.

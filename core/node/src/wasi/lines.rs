@@ -23,19 +23,24 @@ pub(crate) struct Line {
 }
 
 impl LineBuffer {
-    /// Takes written bytes, keeping at most `kept_max` of each line; returns the lines they finish.
-    pub(super) fn write(&mut self, bytes: &[u8], kept_max: usize) -> Vec<Line> {
-        let mut lines = Vec::new();
+    /// Takes written bytes, keeping at most `kept_max` of each line, and hands each line that they
+    /// finish to `finish`, until that fails. There may be millions; no list of them is made.
+    pub(super) fn write<E>(
+        &mut self,
+        bytes: &[u8],
+        kept_max: usize,
+        mut finish: impl FnMut(Line) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut parts = bytes.split(|byte| *byte == b'\n').peekable();
         while let Some(part) = parts.next() {
             let room = kept_max.saturating_sub(self.kept.len());
             self.kept.extend_from_slice(part.get(..room).unwrap_or(part));
             self.written = self.written.saturating_add(part.len());
             if parts.peek().is_some() {
-                lines.push(self.take());
+                finish(self.take())?;
             }
         }
-        lines
+        Ok(())
     }
 
     fn take(&mut self) -> Line {
@@ -59,19 +64,40 @@ mod tests {
         Line { kept: kept.as_bytes().to_vec(), written }
     }
 
+    fn write(buffer: &mut LineBuffer, bytes: &[u8], kept_max: usize) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let finish = |line| -> Result<(), ()> {
+            lines.push(line);
+            Ok(())
+        };
+        assert_eq!(buffer.write(bytes, kept_max, finish), Ok(()));
+        lines
+    }
+
     #[test]
     fn lines_end_at_newlines_wherever_the_writes_are_cut() {
         let mut buffer = LineBuffer::default();
-        assert_eq!(buffer.write(b"ab", 10), []);
-        assert_eq!(buffer.write(b"c\n\nd", 10), [line("abc", 3), line("", 0)]);
-        assert_eq!(buffer.write(b"\n", 10), [line("d", 1)]);
+        assert_eq!(write(&mut buffer, b"ab", 10), []);
+        assert_eq!(write(&mut buffer, b"c\n\nd", 10), [line("abc", 3), line("", 0)]);
+        assert_eq!(write(&mut buffer, b"\n", 10), [line("d", 1)]);
+    }
+
+    #[test]
+    fn a_line_that_is_refused_is_the_last_one() {
+        let mut refused = 0;
+        let finish = |_| {
+            refused += 1;
+            Err("no more")
+        };
+        assert_eq!(LineBuffer::default().write(b"\n\n\n", 10, finish), Err("no more"));
+        assert_eq!(refused, 1);
     }
 
     #[test]
     fn a_long_line_is_counted_but_not_kept() {
         let mut buffers = LineBuffers::default();
-        assert_eq!(buffers.out.write(&[b'x'; 100], 4), []);
-        assert_eq!(buffers.out.write(&[b'x'; 100], 4), []);
+        assert_eq!(write(&mut buffers.out, &[b'x'; 100], 4), []);
+        assert_eq!(write(&mut buffers.out, &[b'x'; 100], 4), []);
         assert_eq!(buffers.flush().collect::<Vec<_>>(), [line("xxxx", 200)]);
         assert_eq!(buffers.flush().count(), 0);
     }
