@@ -1,4 +1,5 @@
 ;; expect: ticks
+;; gas: full
 ;; Asks for 4 GiB at once and for a page above the limit, and goes on with the refusals.
 (module
   (memory (export "memory") 1)

@@ -21,7 +21,7 @@ const PRICE: &str = "1000";
 /// What agents begin with here, in units: enough for a few calls that use all their gas.
 const BUDGET: &str = "100000";
 /// Gas of one guest call of an agent that does not ask for the default.
-const TICK_GAS_MAX: u64 = 100_000_000;
+const TICK_GAS_MAX: u64 = 20_000_000;
 /// Ticks of a hostile agent, enough for two checkpoints at the default interval.
 const TICKS: u64 = 12;
 /// Ticks of the neighbour meanwhile.
@@ -96,8 +96,17 @@ pub fn judge(agent: &Hostile) -> Result<(), String> {
     first.map(|_| ()).ok_or_else(|| "no engine is linked".to_owned())
 }
 
-/// A world with this engine and the default limits, where every unit of gas is charged for.
-pub fn world(engine: &str) -> World {
+/// A world with this engine in which `agent` may run, and every unit of gas is charged for.
+pub fn world_for(agent: &Hostile, engine: &str) -> World {
+    let mut world = world(engine);
+    if !agent.has_full_gas {
+        world.limits.tick_gas_max = TICK_GAS_MAX;
+    }
+    world
+}
+
+/// A world with this engine and the default limits.
+fn world(engine: &str) -> World {
     let mut world = World::in_memory(engine);
     world.node.price = Price::per_second(amount(PRICE));
     world.budget = amount(BUDGET);
@@ -125,10 +134,7 @@ fn gas_and_state(ticked: &Ticked) -> (u64, Hash) {
 /// life with one that it lives alone.
 fn run_beside_neighbour(engine: &str, agent: &Hostile) -> Result<Outcome, String> {
     let alone = live(&world(engine));
-    let mut hostile = world(engine);
-    if !agent.has_full_gas {
-        hostile.limits.tick_gas_max = TICK_GAS_MAX;
-    }
+    let hostile = world_for(agent, engine);
     // The neighbour keeps its own clock and entropy: with shared ones, whose turn comes when would
     // show in its state.
     let Node { engine: (engine, engine_name), storage: (storage, storage_name), .. } =

@@ -22,7 +22,7 @@ use igor_core::Trap;
 
 pub use grammar::ExpectationError;
 use grammar::Head;
-pub use judge::{Outcome, judge, run, world};
+pub use judge::{Outcome, judge, run, world_for};
 
 /// An agent that attacks.
 #[derive(Debug, Clone)]
