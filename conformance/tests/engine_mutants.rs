@@ -1,7 +1,7 @@
 //! Engines with one known fault each, to show that the engine suite sees the fault. The last test shows
 //! that the suite does not object to the same engine without one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use conformance::Effort;
 use conformance::engine::mutant::{Fault, mutant};
@@ -9,9 +9,16 @@ use conformance::engine::{EngineSubject, cases};
 use conformance::mutants::failed_cases;
 use igor_engine_wasmi::WasmiEngine;
 
+/// Held by what measures or leaks this process's memory.
+static MEMORY: Mutex<()> = Mutex::new(());
+
 fn subject(fault: Fault) -> Box<EngineSubject> {
     let engine = mutant(Arc::new(WasmiEngine), fault);
     Box::new(EngineSubject { name: "mutant", engine })
+}
+
+fn alone() -> MutexGuard<'static, ()> {
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The cases that fail on the mutant; `by` must be among them. Only with more effort than usual does the
@@ -22,6 +29,7 @@ fn failing(fault: Fault, by: &str) -> Vec<&'static str> {
     let mut cases = cases();
     assert!(cases.iter().any(|case| case.name == by), "there is no case {by}");
     cases.retain(|case| whole || case.name == by);
+    let _alone = (fault == Fault::LeaksInstances).then(alone);
     let failed = failed_cases(&cases, || subject(fault));
     assert!(failed.contains(&by), "the fault {fault:?} passes {by}; it fails only {failed:?}");
     failed
@@ -91,6 +99,7 @@ caught! {
 
 #[test]
 fn an_engine_without_a_fault_passes() {
+    let _alone = alone();
     let failed = failed_cases(&cases(), || subject(Fault::None));
     assert_eq!(failed, [""; 0], "a mutant without a fault is the engine that it wraps");
 }
