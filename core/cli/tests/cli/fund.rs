@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Answer, Place, Running, ask, only};
+use crate::support::{Answer, POOR, Place, Running, ask, counter, only};
 
 fn fund(place: &Place, agent: &str, units: &str) -> Answer {
     ask(["fund", agent, units, "--checkpoint-dir", &place.data(), "--output", "json"])
@@ -33,12 +33,14 @@ fn budget_is_added_with_evidence() {
 #[test]
 fn an_exhausted_agent_lives_on_when_funded() {
     let place = Place::new();
-    let module = place.prebuilt("heartbeat");
-    place.ran(&module, &["--budget", "0.1", "--price", "9000", "--meter", "gas"]);
-    fund(&place, "heartbeat", "5").document();
+    let module = place.module("counter", &counter(""));
+    let ran = place.ran(&module, &POOR);
+    let stopped = only(&ran, "stopped");
+    assert_eq!((&stopped["reason"], &stopped["budget"]), (&"budget_exhausted".into(), &0.into()));
+    fund(&place, "counter", "5").document();
     let events = place.ran(&module, &["--ticks", "1"]);
     assert_eq!(only(&events, "stopped")["reason"], "ticks");
-    assert_eq!(place.verify("heartbeat").document()["valid"], true);
+    assert_eq!(place.verify("counter").document()["valid"], true);
 }
 
 #[test]

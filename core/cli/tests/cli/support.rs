@@ -353,3 +353,26 @@ pub(crate) fn only<'a>(events: &'a [Value], kind: &str) -> &'a Value {
         _ => panic!("not exactly one {kind} event: {events:#?}"),
     }
 }
+
+/// An agent that counts in its state and imports nothing; `AT_TICK` is what else a tick does.
+const COUNTER: &str = r#"
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    AT_TICK
+    (i32.const 1))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "agent_resume") (param i32 i32)
+    (i64.store (i32.const 0) (i64.load (local.get 0)))))"#;
+
+/// The counter, doing this in every tick besides.
+pub(crate) fn counter(at_tick: &str) -> String {
+    COUNTER.replace("AT_TICK", at_tick)
+}
+
+/// Settings under which the counter lives for some dozen ticks: 9,000 gas at 9 microcents each.
+pub(crate) const POOR: [&str; 6] = ["--budget", "0.081", "--price", "9000", "--meter", "gas"];

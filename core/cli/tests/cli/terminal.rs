@@ -21,7 +21,7 @@ fn on_terminal(mut command: Command, columns: u16) -> (Option<i32>, String) {
     let name = ptsname(&controller, Vec::new()).expect("it has a name");
     let name = name.to_str().expect("a plain name");
     let open = || File::options().read(true).write(true).open(name).expect("it can be opened");
-    command.stdout(open()).stderr(open());
+    command.stdout(open()).stderr(open()).env("TERM", "xterm-256color");
     let mut child = command.spawn().expect("the program starts");
     drop(command);
     let mut shown = Vec::new();
