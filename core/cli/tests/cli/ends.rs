@@ -38,7 +38,8 @@ fn a_signal_ends_the_run_with_a_checkpoint() {
     for signal in [Signal::INT, Signal::TERM] {
         let place = Place::new();
         let module = place.prebuilt("heartbeat");
-        let mut running = Running::start(place.run(&module, &["--tick-interval", "20ms"]));
+        let slow = ["--tick-interval", "20ms", "--checkpoint-interval", "1h"];
+        let mut running = Running::start(place.run(&module, &slow));
         running.event("tick", |event| event["tick"] == 2);
         running.signal(signal);
         let checkpoint = running.event("checkpoint", any);
