@@ -14,6 +14,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a case fails by panicking")]
 
 mod case;
+pub mod disk;
 pub mod engine;
 pub mod harness;
 pub mod hostile;
