@@ -31,14 +31,14 @@ macro_rules! storage_suite {
         use $krate as _;
 
         fn main() -> ::std::process::ExitCode {
-            $crate::harness::run_storages($config)
+            $crate::harness::run_storages(stringify!($krate), $config)
         }
     };
     ($krate:ident, fixture = $fixture:ty $(,)?) => {
         use $krate as _;
 
         fn main() -> ::std::process::ExitCode {
-            $crate::harness::run_storages_in::<$fixture>()
+            $crate::harness::run_storages_in::<$fixture>(stringify!($krate))
         }
     };
 }

@@ -23,13 +23,18 @@ use std::process::ExitCode;
 use igor_core::Storage;
 
 use self::plugin::Plugin;
+pub(crate) use self::plugin::fresh_directory;
 use self::run::Harness;
+pub(crate) use self::settings::section;
 use crate::Case;
-use crate::storage::{self, StorageFixture};
+use crate::storage::{self, StorageFixture, child};
 
 /// Runs every suite on every linked plugin; those named in `expected`, as `<kind>::<name>`, must be
 /// linked.
 pub fn run_workspace(expected: &[&str]) -> ExitCode {
+    if let Some(code) = child::serve_if_asked() {
+        return code;
+    }
     Harness::of_environment(expected).engines("").storages("").meters("").run()
 }
 
@@ -38,15 +43,27 @@ pub fn run_engines(config: &str) -> ExitCode {
     Harness::of_environment(&[]).engines(config).run()
 }
 
-/// Runs the storage suite on the linked stores; `config` is the text of their section.
-pub fn run_storages(config: &str) -> ExitCode {
-    Harness::of_environment(&[]).storages(config).run()
+/// Runs the storage suite on the stores that the crate named `krate` links; `config` is the text of
+/// their section.
+pub fn run_storages(krate: &str, config: &str) -> ExitCode {
+    if let Some(code) = child::serve_if_asked() {
+        return code;
+    }
+    Harness::of_environment(&[]).storages_of(krate).storages(config).run()
 }
 
-/// Runs the storage suite on the linked stores, opened by a fixture of their own.
-pub fn run_storages_in<F: StorageFixture + Default + 'static>() -> ExitCode {
+/// Runs the storage suite on the stores that the crate named `krate` links, opened by a fixture of their
+/// own.
+pub fn run_storages_in<F: StorageFixture + Default + 'static>(krate: &str) -> ExitCode {
+    if let Some(code) = child::serve_if_asked() {
+        return code;
+    }
     let run = |_: &Plugin<dyn Storage>, case: Case<dyn StorageFixture>| (case.run)(&F::default());
-    Harness::of_environment(&[]).suite("", storage::cases(), run).run()
+    let skip = |_: &Plugin<dyn Storage>| storage::inapplicable(&F::default());
+    Harness::of_environment(&[])
+        .storages_of(krate)
+        .suite_except("", storage::cases(), skip, run)
+        .run()
 }
 
 /// Runs the meter suite on the linked meters; `config` is the text of their section.

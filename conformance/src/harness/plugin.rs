@@ -5,34 +5,36 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{panic, thread};
 
-use igor_core::plugin::{ConfigSection, Context, Entry, Kind};
+use igor_core::plugin::{Context, Entry, Kind};
 use igor_core::{Engine, Limits, Meter, Storage};
 use tempfile::TempDir;
 
+use super::settings::section;
 use crate::Case;
 use crate::engine::EngineSubject;
 use crate::meter::MeterSubject;
-use crate::storage::{Opened, StorageFixture};
+use crate::storage::{self, PluginFixture, StorageFixture};
 
 /// What a case may need of stack beside what the engine states.
 const CASE_STACK_BYTES: usize = 1 << 20;
 
-/// A linked plugin with its configuration.
+/// A linked plugin with the text of its section.
 pub(super) struct Plugin<T: ?Sized + Kind> {
     pub(super) entry: Entry<T>,
-    pub(super) section: ConfigSection,
+    pub(super) config: String,
 }
 
 impl<T: ?Sized + Kind> Clone for Plugin<T> {
     fn clone(&self) -> Self {
-        Self { entry: self.entry, section: self.section.clone() }
+        Self { entry: self.entry, config: self.config.clone() }
     }
 }
 
 impl<T: ?Sized + Kind> Plugin<T> {
     fn build(&self, data_dir: &Path) -> Arc<T> {
         let context = Context { data_dir: data_dir.to_owned(), limits: Limits::default() };
-        let built = (self.entry.build)(&self.section, &context);
+        let section = section::<T>(self.entry.name, &self.config);
+        let built = (self.entry.build)(&section, &context);
         built.unwrap_or_else(|error| panic!("build {} {}: {error}", T::WORD, self.entry.name))
     }
 }
@@ -50,7 +52,12 @@ pub(super) fn run_engine_case(plugin: &Plugin<dyn Engine>, case: Case<EngineSubj
 }
 
 pub(super) fn run_storage_case(plugin: &Plugin<dyn Storage>, case: Case<dyn StorageFixture>) {
-    (case.run)(&Directory::new(plugin));
+    (case.run)(&PluginFixture::new(plugin.entry, &plugin.config));
+}
+
+/// The storage cases that the plugin offers too little for.
+pub(super) fn inapplicable_storage_cases(plugin: &Plugin<dyn Storage>) -> Vec<&'static str> {
+    storage::inapplicable(&PluginFixture::new(plugin.entry, &plugin.config))
 }
 
 pub(super) fn run_meter_case(plugin: &Plugin<dyn Meter>, case: Case<MeterSubject>) {
@@ -59,25 +66,7 @@ pub(super) fn run_meter_case(plugin: &Plugin<dyn Meter>, case: Case<MeterSubject
     (case.run)(&MeterSubject { name: plugin.entry.name, meter });
 }
 
-/// The fixture of a store that needs no other: a directory, and the plugin built on it.
-struct Directory {
-    plugin: Plugin<dyn Storage>,
-    directory: Arc<TempDir>,
-}
-
-impl Directory {
-    fn new(plugin: &Plugin<dyn Storage>) -> Self {
-        Self { plugin: plugin.clone(), directory: Arc::new(fresh_directory()) }
-    }
-}
-
-impl StorageFixture for Directory {
-    fn open(&self) -> Opened {
-        let storage = self.plugin.build(self.directory.path());
-        Opened { storage, guard: Box::new(self.directory.clone()) }
-    }
-}
-
-fn fresh_directory() -> TempDir {
+/// A directory that is removed when it is dropped.
+pub(crate) fn fresh_directory() -> TempDir {
     tempfile::tempdir().expect("the suites need a writable directory for temporary files")
 }

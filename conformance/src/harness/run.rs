@@ -6,10 +6,13 @@ use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use igor_core::plugin::{ConfigSection, Kind, Registry};
+use igor_core::Storage;
+use igor_core::plugin::{Kind, Registry};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use super::plugin::{Plugin, run_engine_case, run_meter_case, run_storage_case};
+use super::plugin::{
+    Plugin, inapplicable_storage_cases, run_engine_case, run_meter_case, run_storage_case,
+};
 use super::settings::Settings;
 use crate::seed::{SEED_VARIABLE, seed};
 use crate::{Case, engine, meter, storage};
@@ -20,6 +23,7 @@ pub(super) struct Harness {
     expected: Vec<String>,
     found: Vec<String>,
     problems: Vec<String>,
+    left_out: Vec<String>,
     trials: Vec<Trial>,
 }
 
@@ -42,7 +46,8 @@ impl Harness {
             .expected
             .clone()
             .unwrap_or_else(|| expected.iter().map(|name| (*name).to_owned()).collect());
-        Self { settings, expected, found: Vec::new(), problems: Vec::new(), trials: Vec::new() }
+        let (found, problems, left_out, trials) = Default::default();
+        Self { settings, expected, found, problems, left_out, trials }
     }
 
     pub(super) fn engines(self, config: &str) -> Self {
@@ -50,7 +55,16 @@ impl Harness {
     }
 
     pub(super) fn storages(self, config: &str) -> Self {
-        self.suite(config, storage::cases(), run_storage_case)
+        self.suite_except(config, storage::cases(), inapplicable_storage_cases, run_storage_case)
+    }
+
+    /// Leaves out the file store, which this crate links for its simulated disk, unless it is the one
+    /// that the crate named `krate` brings.
+    pub(super) fn storages_of(mut self, krate: &str) -> Self {
+        if krate != "igor_storage_fs" {
+            self.left_out.push(format!("{}::{}", <dyn Storage>::WORD, igor_storage_fs::NAME));
+        }
+        self
     }
 
     pub(super) fn meters(self, config: &str) -> Self {
@@ -59,9 +73,25 @@ impl Harness {
 
     /// Adds each of `cases` on each linked plugin of one kind that is selected.
     pub(super) fn suite<T, S>(
+        self,
+        config: &str,
+        cases: Vec<Case<S>>,
+        run: fn(&Plugin<T>, Case<S>),
+    ) -> Self
+    where
+        T: ?Sized + Kind,
+        S: ?Sized + 'static,
+    {
+        self.suite_except(config, cases, |_| Vec::new(), run)
+    }
+
+    /// The same, but cases that `skip` names for a plugin are listed as ignored: they need something
+    /// that it does not offer.
+    pub(super) fn suite_except<T, S>(
         mut self,
         config: &str,
         cases: Vec<Case<S>>,
+        skip: fn(&Plugin<T>) -> Vec<&'static str>,
         run: fn(&Plugin<T>, Case<S>),
     ) -> Self
     where
@@ -72,7 +102,9 @@ impl Harness {
             self.problems.push(error.to_string());
             Registry::empty()
         });
-        let names: Vec<_> = linked.entries().iter().map(|entry| entry.name.to_owned()).collect();
+        let mut names: Vec<_> =
+            linked.entries().iter().map(|entry| entry.name.to_owned()).collect();
+        names.retain(|name| !self.left_out.contains(&format!("{}::{name}", T::WORD)));
         if names.is_empty() {
             self.problems.push(format!("no {} is linked", T::WORD));
         }
@@ -84,16 +116,15 @@ impl Harness {
             self.problems.push(format!("{} {name:?} is selected but not linked", T::WORD));
         }
         self.found.extend(names.iter().map(|name| format!("{}::{name}", T::WORD)));
-        for entry in linked.entries() {
+        for entry in linked.entries().iter().filter(|e| names.iter().any(|name| name == e.name)) {
             if selected.as_ref().is_some_and(|names| names.iter().all(|name| name != entry.name)) {
                 continue;
             }
-            let section = match &self.settings.config {
-                Some(config) => config.section::<T>(entry.name),
-                None => ConfigSection::from_toml(format!("{}.{}", T::WORD, entry.name), config),
-            };
-            let plugin = Plugin { entry: *entry, section };
-            self.trials.extend(cases.iter().map(|case| trial(&plugin, *case, run)));
+            let plugin = Plugin { entry: *entry, config: config.to_owned() };
+            let skipped = skip(&plugin);
+            self.trials.extend(cases.iter().map(|case| {
+                trial(&plugin, *case, run).with_ignored_flag(skipped.contains(&case.name))
+            }));
         }
         self
     }

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use std::{env, fs};
 
 use igor_core::config::{Config, Plugins};
-use igor_core::plugin::Kind;
+use igor_core::plugin::{ConfigSection, Kind};
 use igor_core::{Engine, Meter, Storage};
 
 /// What the environment says about a run.
 #[derive(Default)]
 pub(super) struct Settings {
-    /// `IGOR_CONFORMANCE_CONFIG`, read.
-    pub(super) config: Option<Config>,
     /// `IGOR_CONFORMANCE_EXPECT`.
     pub(super) expected: Option<Vec<String>>,
     /// The names that are selected of each kind that is selected from.
@@ -27,11 +25,17 @@ impl Settings {
         let selected = kinds.into_iter().filter_map(|kind| {
             Some((kind, list_in(&format!("IGOR_CONFORMANCE_{}", kind.to_uppercase()))?))
         });
-        Ok(Self {
-            config: configuration().transpose()?,
-            expected: list_in("IGOR_CONFORMANCE_EXPECT"),
-            selected: selected.collect(),
-        })
+        configuration().transpose()?;
+        Ok(Self { expected: list_in("IGOR_CONFORMANCE_EXPECT"), selected: selected.collect() })
+    }
+}
+
+/// The section of a plugin: from the file that the environment names, or else from `text`.
+pub(crate) fn section<T: ?Sized + Kind>(plugin: &str, text: &str) -> ConfigSection {
+    match configuration() {
+        Some(Ok(config)) => config.section::<T>(plugin),
+        // A file that cannot be used is a problem of the whole run, and reported as such.
+        Some(Err(_)) | None => ConfigSection::from_toml(format!("{}.{plugin}", T::WORD), text),
     }
 }
 

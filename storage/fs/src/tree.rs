@@ -124,6 +124,11 @@ impl Tree {
             }
         }
         self.sync_dir(&own)?;
+        for shared in [layout::MODULES, layout::MANIFESTS] {
+            if self.secure_if_present(shared, FileKind::Directory)? {
+                self.sync_dir(shared)?;
+            }
+        }
         if self.secure_if_present(layout::HISTORY, FileKind::Directory)? {
             let history = layout::history_dir(agent);
             if self.secure_if_present(&history, FileKind::Directory)? {

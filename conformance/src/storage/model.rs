@@ -1,0 +1,369 @@
+//! A store as plain maps, what it should hold; and scripts, what is done to a store so that it should
+//! hold it. Neither knows a particular store or a disk.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use igor_core::Storage;
+use igor_core::format::{AgentId, Hash, Seq};
+use igor_core::storage::{
+    Batch, Claim, Group, Hold, Key, Operation, Precondition, Scope, StorageError, Version,
+};
+use pollster::block_on;
+
+use super::support::{agent, checkpoint, history};
+
+/// What a store holds.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Model {
+    /// The values.
+    pub values: BTreeMap<Key, Vec<u8>>,
+    /// The logs that have records.
+    pub logs: BTreeMap<AgentId, Vec<Vec<u8>>>,
+}
+
+impl fmt::Debug for Model {
+    /// Sizes and first bytes, which is what tells the scripts' values apart.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |bytes: &Vec<u8>| format!("{} x {:?}", bytes.len(), bytes.first());
+        for (key, bytes) in &self.values {
+            write!(f, "\n  {key}: {}", short(bytes))?;
+        }
+        for (agent, records) in &self.logs {
+            let records: Vec<_> = records.iter().map(short).collect();
+            write!(f, "\n  log of {agent}: {}", records.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Model {
+    /// Applies the first `count` operations of a group.
+    pub fn apply(&mut self, group: &Group, count: usize) {
+        for operation in group.operations.iter().take(count) {
+            match operation.clone() {
+                Operation::Put { key, bytes, .. } => drop(self.values.insert(key, bytes)),
+                Operation::Delete { key, .. } => drop(self.values.remove(&key)),
+                Operation::Append { records, .. } if records.is_empty() => {}
+                Operation::Append { records, .. } => {
+                    self.logs.entry(group.agent.clone()).or_default().extend(records);
+                }
+            }
+        }
+    }
+
+    /// What `store` holds of `keys` and of the logs of `agents`.
+    ///
+    /// # Errors
+    /// The first of a call.
+    ///
+    /// # Panics
+    /// When listing and reading contradict each other.
+    pub fn read(store: &dyn Storage, script: &Script) -> Result<Self, StorageError> {
+        let mut model = Self::default();
+        for key in script.keys() {
+            if let Some(stored) = block_on(store.get(&key))? {
+                model.values.insert(key, stored.bytes);
+            }
+        }
+        for agent in script.agents() {
+            let records = block_on(store.read_log(&agent, Seq(0), usize::MAX))?;
+            if !records.is_empty() {
+                model.logs.insert(agent.clone(), records);
+            }
+            for scope in [Scope::Checkpoints, Scope::History(agent.clone()), Scope::Funds(agent)] {
+                let listed = block_on(store.list(&scope, None, usize::MAX))?;
+                let read = model.values.keys().filter(|key| scope.contains(key));
+                assert!(listed.iter().eq(read), "{scope:?} lists {listed:?}");
+            }
+        }
+        Ok(model)
+    }
+}
+
+/// What is done to a store, one group after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    /// The groups.
+    pub steps: Vec<Step>,
+}
+
+/// One group of a script.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Who writes.
+    pub agent: AgentId,
+    /// What, in order.
+    pub operations: Vec<Planned>,
+}
+
+/// An operation whose position or version is looked up when it is its turn.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// A put.
+    Put(Key, Vec<u8>, When),
+    /// A delete.
+    Delete(Key, When),
+    /// An append at the end of the log.
+    Append(Vec<Vec<u8>>),
+}
+
+/// The precondition of a planned operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// If there is nothing.
+    Absent,
+    /// If nobody else has changed it.
+    Unchanged,
+    /// If it has a version that it does not have: a conflict.
+    Stale,
+}
+
+/// How far a script got.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// What was acknowledged.
+    pub acknowledged: Model,
+    /// The steps that were answered, by an acknowledgement or a conflict.
+    pub done: usize,
+    /// The group that failed, if one did.
+    pub failed: Option<Group>,
+}
+
+impl Progress {
+    /// Whether a store that holds `found` has kept its promises: everything acknowledged, and of the
+    /// group that failed a first part.
+    pub fn allows(&self, found: &Model) -> bool {
+        let Some(group) = &self.failed else { return *found == self.acknowledged };
+        (0..=group.operations.len()).any(|count| {
+            let mut model = self.acknowledged.clone();
+            model.apply(group, count);
+            *found == model
+        })
+    }
+}
+
+impl Script {
+    /// A short life: created, saved twice, funded, something removed.
+    pub fn short() -> Self {
+        let steps = vec![
+            Step::creation("a", 40),
+            Step::save("a", 1, 700),
+            Step::append("a", &[b"one", &[1; 600]]),
+            Step::append("a", &[&[2; 20]]),
+            Step::of("a", vec![Planned::Put(checkpoint("a"), vec![9], When::Stale)]),
+            Step::of("a", vec![Planned::Delete(history("a", 0, 0), When::Unchanged)]),
+        ];
+        Self { steps }
+    }
+
+    /// A whole life: two agents, created, ticking, saved, funded, in conflict, removed.
+    pub fn whole() -> Self {
+        let mut steps = vec![Step::creation("a", 237), Step::creation("b", 5_000)];
+        for tick in 1..=6_u8 {
+            let size = 200 + 400 * usize::from(tick);
+            steps.push(Step::append("a", &[&[tick; 237]]));
+            steps.push(Step::append("a", &[&[tick; 3], b"", &vec![tick; size]]));
+            steps.push(Step::save("a", u64::from(tick), size));
+            steps.push(Step::of(
+                "b",
+                vec![
+                    Planned::Append(vec![vec![tick; 900]]),
+                    Planned::Put(Key::Record(agent("b")), vec![tick; 300], When::Unchanged),
+                    Planned::Append(vec![vec![tick; 90]]),
+                ],
+            ));
+        }
+        let fund = Key::Fund(agent("a"), [7; 16]);
+        steps.extend([
+            Step::of(
+                "a",
+                vec![
+                    Planned::Put(fund.clone(), vec![3; 137], When::Absent),
+                    Planned::Put(Key::Record(agent("a")), vec![4; 310], When::Unchanged),
+                    Planned::Put(history("a", 6, 1), vec![5; 237], When::Absent),
+                    Planned::Put(checkpoint("a"), vec![5; 237], When::Unchanged),
+                ],
+            ),
+            Step::of("a", vec![Planned::Put(fund.clone(), vec![6; 10], When::Stale)]),
+            Step::of(
+                "b",
+                vec![
+                    Planned::Append(vec![vec![1; 10]]),
+                    Planned::Put(checkpoint("b"), vec![8; 10], When::Stale),
+                ],
+            ),
+            Step::of(
+                "b",
+                vec![
+                    Planned::Put(checkpoint("b"), vec![1], When::Always),
+                    Planned::Put(Key::Receipts(agent("b")), Vec::new(), When::Always),
+                    Planned::Put(checkpoint("b"), vec![2; 600], When::Always),
+                ],
+            ),
+            Step::of(
+                "a",
+                vec![
+                    Planned::Delete(fund, When::Unchanged),
+                    Planned::Delete(history("a", 0, 0), When::Always),
+                    Planned::Delete(history("a", 77, 0), When::Always),
+                    Planned::Put(Key::Identity(agent("a")), vec![9; 68], When::Unchanged),
+                ],
+            ),
+            Step::of(
+                "b",
+                vec![
+                    Planned::Delete(checkpoint("b"), When::Unchanged),
+                    Planned::Delete(Key::Identity(agent("b")), When::Always),
+                    Planned::Delete(Key::Module(Hash::of(b"b")), When::Always),
+                ],
+            ),
+            Step::append("b", &[b"the end"]),
+        ]);
+        Self { steps }
+    }
+
+    /// The keys that it may write, in order.
+    pub fn keys(&self) -> Vec<Key> {
+        let operations = self.steps.iter().flat_map(|step| &step.operations);
+        let mut keys: Vec<_> = operations
+            .filter_map(|operation| match operation {
+                Planned::Put(key, ..) | Planned::Delete(key, _) => Some(key.clone()),
+                Planned::Append(_) => None,
+            })
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The agents that it writes for, in order.
+    pub fn agents(&self) -> Vec<AgentId> {
+        let mut agents: Vec<_> = self.steps.iter().map(|step| step.agent.clone()).collect();
+        agents.sort_unstable();
+        agents.dedup();
+        agents
+    }
+
+    /// Claims every agent of the script.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn hold(&self, store: &dyn Storage) -> Result<Vec<Hold>, StorageError> {
+        self.agents().into_iter().map(|agent| block_on(store.hold(&Claim::Agent(agent)))).collect()
+    }
+
+    /// Does what is not done yet according to `progress`, up to the first error other than the
+    /// conflicts that the script plans.
+    ///
+    /// # Errors
+    /// That error.
+    ///
+    /// # Panics
+    /// When a planned conflict is none.
+    pub fn run(&self, store: &dyn Storage, progress: &mut Progress) -> Result<(), StorageError> {
+        progress.failed = None;
+        while let Some(step) = self.steps.get(progress.done) {
+            let group = step.resolve(store)?;
+            progress.failed = Some(group.clone());
+            let result = block_on(store.commit(Batch::from(group.clone()))).pop();
+            match (result.expect("one group has one result"), step.is_stale()) {
+                (Ok(_), false) => progress.acknowledged.apply(&group, usize::MAX),
+                (Err(StorageError::Conflict { .. }), true) => {}
+                (Ok(_), true) => panic!("a stale precondition was no conflict: {step:?}"),
+                (Err(error), _) => return Err(error),
+            }
+            progress.failed = None;
+            progress.done += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    fn of(name: &str, operations: Vec<Planned>) -> Self {
+        Self { agent: agent(name), operations }
+    }
+
+    /// Everything that a new agent has.
+    fn creation(name: &str, size: usize) -> Self {
+        let absent = |key, bytes| Planned::Put(key, bytes, When::Absent);
+        let module = Hash::of(name.as_bytes());
+        Self::of(
+            name,
+            vec![
+                Planned::Put(Key::Module(module), vec![1; 2_000], When::Always),
+                Planned::Put(Key::Manifest(module), b"{}".to_vec(), When::Always),
+                absent(Key::Identity(agent(name)), vec![2; 68]),
+                absent(Key::Record(agent(name)), vec![3; 300]),
+                absent(history(name, 0, 0), vec![4; size]),
+                absent(checkpoint(name), vec![4; size]),
+            ],
+        )
+    }
+
+    /// A checkpoint.
+    fn save(name: &str, tick: u64, size: usize) -> Self {
+        let blob = vec![u8::try_from(tick).expect("a small tick"); size];
+        Self::of(
+            name,
+            vec![
+                Planned::Put(Key::Record(agent(name)), vec![5; 301], When::Unchanged),
+                Planned::Put(history(name, tick, 0), blob.clone(), When::Absent),
+                Planned::Put(checkpoint(name), blob, When::Unchanged),
+            ],
+        )
+    }
+
+    fn append(name: &str, records: &[&[u8]]) -> Self {
+        let records = records.iter().map(|record| record.to_vec()).collect();
+        Self::of(name, vec![Planned::Append(records)])
+    }
+
+    fn is_stale(&self) -> bool {
+        self.operations.iter().any(|operation| match operation {
+            Planned::Put(_, _, when) | Planned::Delete(_, when) => *when == When::Stale,
+            Planned::Append(_) => false,
+        })
+    }
+
+    /// The group, with the positions and versions of the moment.
+    fn resolve(&self, store: &dyn Storage) -> Result<Group, StorageError> {
+        let mut group = Group::new(self.agent.clone());
+        let mut end = None;
+        for operation in &self.operations {
+            group = match operation {
+                Planned::Put(key, bytes, when) => {
+                    group.put(key.clone(), bytes.clone(), precondition(store, key, *when)?)
+                }
+                Planned::Delete(key, when) => {
+                    group.delete(key.clone(), precondition(store, key, *when)?)
+                }
+                Planned::Append(records) => {
+                    let at = match end {
+                        Some(end) => end,
+                        None => block_on(store.read_log(&self.agent, Seq(0), usize::MAX))?.len(),
+                    };
+                    end = Some(at + records.len());
+                    let at = Seq(u64::try_from(at).expect("a length fits 64 bits"));
+                    group.append(at, records.clone())
+                }
+            };
+        }
+        Ok(group)
+    }
+}
+
+fn precondition(store: &dyn Storage, key: &Key, when: When) -> Result<Precondition, StorageError> {
+    Ok(match when {
+        When::Always => Precondition::Always,
+        When::Absent => Precondition::Absent,
+        When::Stale => Precondition::Matches(Version::new(b"stale")),
+        When::Unchanged => match block_on(store.get(key))? {
+            Some(stored) => Precondition::Matches(stored.version),
+            None => Precondition::Absent,
+        },
+    })
+}
