@@ -1,3 +1,5 @@
+//! Tests of the disk itself: that it loses what a real one may lose, and nothing else.
+
 use super::*;
 
 fn write(disk: &SimDisk, path: &str, bytes: &[u8]) -> Box<dyn VfsFile> {
