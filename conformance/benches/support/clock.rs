@@ -5,11 +5,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use igor_core::Clock;
 
 /// The machine's clock.
-pub struct OsClock(Instant);
+pub(crate) struct OsClock(Instant);
 
 impl OsClock {
     /// A clock that starts now.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Instant::now())
     }
 }
