@@ -90,7 +90,7 @@ impl Output {
             Format::Json => {
                 let document = Document { schema: SCHEMA, document, body };
                 let json = serde_json::to_string_pretty(&document).map_err(no_json)?;
-                self.raw(format!("{json}\n").as_bytes()).map(|_| ())
+                self.raw(harmless(json + "\n").as_bytes()).map(|_| ())
             }
         }
     }
@@ -103,9 +103,8 @@ impl Output {
 
     /// Prints one line of JSON.
     pub(crate) fn json_line(&self, line: &impl Serialize) -> Result<Reader, Problem> {
-        let mut json = serde_json::to_vec(line).map_err(no_json)?;
-        json.push(b'\n');
-        self.raw(&json)
+        let json = serde_json::to_string(line).map_err(no_json)?;
+        self.raw(harmless(json + "\n").as_bytes())
     }
 
     /// Prints bytes as they are.
@@ -124,6 +123,24 @@ fn reader(written: io::Result<()>) -> Result<Reader, Problem> {
             "Send the output somewhere that takes it.",
         )),
     }
+}
+
+/// JSON of the same value without characters that a terminal would act on. They stand in strings
+/// only, where an escape means the same; those below space are escaped already.
+fn harmless(json: String) -> String {
+    let acts = |character: char| character != '\n' && text::acts_on_terminal(character);
+    if !json.contains(acts) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if acts(character) {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 fn no_json(error: serde_json::Error) -> Problem {

@@ -33,12 +33,19 @@ pub(crate) fn wrap(paragraph: &str, width: usize) -> String {
     wrapped
 }
 
-/// `text` with everything that could move a cursor or reorder a line written as an escape.
+/// Whether a terminal acts on `character` instead of showing it: it moves the cursor, changes
+/// colours, or reorders the line.
+pub(crate) fn acts_on_terminal(character: char) -> bool {
+    let reorders = matches!(character,
+        '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || reorders
+}
+
+/// `text` with everything that a terminal acts on written as an escape.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        let reorders = matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || reorders {
+        if acts_on_terminal(character) {
             let _ = write!(escaped, "{}", character.escape_unicode());
         } else {
             escaped.push(character);

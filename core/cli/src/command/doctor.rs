@@ -81,6 +81,7 @@ pub(crate) fn run(args: &DoctorArgs, common: &Common) -> Result<Exit, Problem> {
     let dir = config.run().checkpoint_dir.clone();
     let mut checks = vec![directory(&dir), disk(&dir)];
     if dir.is_dir() {
+        checks.push(permissions(&dir));
         checks.push(locks(&config, &plugins)?);
     }
     checks.extend(engines(&config, &plugins));
@@ -120,7 +121,7 @@ fn directory(dir: &Path) -> Check {
     const NAME: &str = "directory";
     const OWN: &str = "Give a directory of your own with --checkpoint-dir.";
     let shown = dir.display();
-    let found = match fs::symlink_metadata(dir) {
+    let found = match fs::metadata(dir) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Check::ok(NAME, format!("{shown} is not there yet; the first run makes it"));
@@ -145,6 +146,49 @@ fn directory(dir: &Path) -> Check {
         .way_out("The next run closes it.");
     }
     Check::ok(NAME, format!("{shown} is there and closed to others"))
+}
+
+/// Whether what lies in the directory is this user's own and nobody else can read it.
+fn permissions(dir: &Path) -> Check {
+    const NAME: &str = "permissions";
+    let (mut foreign, mut open) = (Vec::new(), Vec::new());
+    let found = fs::read_dir(dir).and_then(|entries| {
+        for entry in entries {
+            let entry = entry?;
+            let (found, name) = (entry.metadata()?, entry.file_name());
+            let name = name.to_string_lossy().into_owned();
+            if found.is_symlink() || found.uid() != rustix::process::geteuid().as_raw() {
+                foreign.push(name);
+            } else if found.permissions().mode() & 0o077 != 0 {
+                open.push(name);
+            }
+        }
+        Ok(())
+    });
+    match found {
+        Err(error) => Check::failed(NAME, format!("list {}: {error}", dir.display()))
+            .way_out("Give a directory of your own with --checkpoint-dir."),
+        Ok(()) if !foreign.is_empty() => {
+            let names = listed(&mut foreign);
+            Check::failed(NAME, format!("links or files of other users: {names}"))
+                .way_out("igor does not touch them; remove them.")
+        }
+        Ok(()) if !open.is_empty() => {
+            Check::new(NAME, Status::Warning, format!("open to others: {}", listed(&mut open)))
+                .way_out("A run closes what it uses.")
+        }
+        Ok(()) => Check::ok(NAME, "everything is this user's own and closed to others"),
+    }
+}
+
+/// The first few names and how many more there are.
+fn listed(names: &mut [String]) -> String {
+    const SHOWN: usize = 5;
+    names.sort();
+    let more = names.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &rest
 }
 
 /// Whether a file can be written so that it survives a power cut, where the data directory is or

@@ -118,3 +118,35 @@ fn nothing_is_coloured_outside_a_terminal() {
     let answer = answer(command);
     assert!(!answer.stderr.contains('\u{1b}'), "{answer:#?}");
 }
+
+#[test]
+fn the_schema_keeps_every_field_of_a_run() {
+    let path = crate::support::repository().join("docs/schema/output.schema.json");
+    let text = std::fs::read_to_string(path).expect("the schema can be read");
+    let schema: serde_json::Value = serde_json::from_str(&text).expect("the schema is JSON");
+    for (event, fields) in [
+        ("started", &["did", "engine", "storage", "meter", "price", "tick", "budget"][..]),
+        (
+            "tick",
+            &[
+                "tick",
+                "gas",
+                "charge",
+                "budget",
+                "observations",
+                "elapsed_ns",
+                "state_hash",
+                "more",
+            ],
+        ),
+        ("log", &["tick", "message"]),
+        ("checkpoint", &["tick", "hash"]),
+        ("stopped", &["reason", "tick", "budget"]),
+    ] {
+        let required = &schema["$defs"][event]["required"];
+        let required = required.as_array().unwrap_or_else(|| panic!("no event {event}"));
+        for field in ["schema", "event", "agent_id", "time"].iter().chain(fields) {
+            assert!(required.iter().any(|name| name == field), "{event} lost {field}");
+        }
+    }
+}

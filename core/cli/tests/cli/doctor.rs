@@ -61,6 +61,19 @@ fn what_is_wrong_is_said_with_the_way_out() {
     assert_eq!(check(&document, "directory")["status"], "failed");
     assert!(check(&document, "directory")["way_out"].is_string(), "{document:#}");
 
+    let place = Place::new();
+    place.ran(&place.prebuilt("heartbeat"), &["--ticks", "1"]);
+    let identity = place.path("data/heartbeat.identity");
+    fs::set_permissions(&identity, Permissions::from_mode(0o644)).expect("set");
+    let document = doctor(&place.data()).document();
+    let found = check(&document, "permissions");
+    assert_eq!(found["status"], "warning", "{document:#}");
+    assert!(found["detail"].as_str().is_some_and(|text| text.contains("heartbeat.identity")));
+    std::os::unix::fs::symlink("/etc/passwd", place.path("data/x.checkpoint")).expect("linked");
+    let answer = doctor(&place.data());
+    answer.refused(1, &["checks failed"]);
+    assert_eq!(check(&answer.document(), "permissions")["status"], "failed");
+
     let open = place.path("open");
     fs::create_dir(&open).expect("made");
     fs::set_permissions(&open, Permissions::from_mode(0o755)).expect("set");

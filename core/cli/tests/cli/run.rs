@@ -140,6 +140,14 @@ fn what_a_guest_logs_cannot_move_the_cursor() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     assert!(!text.contains('\u{202e}'), "{text:?}");
     assert_eq!(text.lines().filter(|line| line.contains(" | ")).count(), 4, "{text}");
+    let json = answer(place.run(&module, &["--storage", "memory", "--ticks", "1"])).done();
+    assert!(json.chars().all(|c| c == '\n' || !c.is_control()), "{json:?}");
+    let events = crate::support::events(&json);
+    let logged = |part: &str| {
+        let mut messages = events.iter().filter_map(|event| event["message"].as_str());
+        messages.any(|message| message.contains(part))
+    };
+    assert!(logged("\u{1b}[2J") && logged("\u{202e}txt"), "programs get the text itself: {json}");
 }
 
 #[test]
