@@ -1,0 +1,3 @@
+//! The storage suite on the `onefile` store.
+
+conformance::storage_suite!(onefile);
