@@ -8,10 +8,16 @@ const SLOTS_PER_GAS: u64 = 16;
 /// Charged per call of an imported function, besides the call operator itself; the node adds what
 /// depends on lengths.
 pub(super) const HOSTCALL: u64 = 100;
-/// Charged per operator whose work depends on a length, besides that length.
+/// An operator like any other.
+const PLAIN: u64 = 1;
+/// A load: one that misses every cache takes a hundred times as long as an addition.
+const LOAD: u64 = 10;
+/// A reference to a function, which compiled code asks the engine for.
+const REF_FUNC: u64 = 10;
+/// An operator whose work depends on a length, besides that length.
 const BULK: u64 = 20;
-/// Charged per growth of a memory or a table, besides its length. Growing is dear on every engine, and
-/// wasmi keeps native stack for each growth until the guest call ends: this bounds how many there are.
+/// A growth, besides what it grows by. It is dear on every engine, and wasmi keeps native stack for each
+/// growth until the guest call ends: the price bounds how many there are.
 const GROWTH: u64 = 10_000;
 
 /// Bytes moved or filled per unit of gas, as a shift.
@@ -46,9 +52,24 @@ pub(super) fn of(op: &Operator<'_>) -> u64 {
         | Operator::End
         | Operator::Return
         | Operator::Unreachable => 0,
+        Operator::I32Load { .. }
+        | Operator::I32Load8S { .. }
+        | Operator::I32Load8U { .. }
+        | Operator::I32Load16S { .. }
+        | Operator::I32Load16U { .. }
+        | Operator::I64Load { .. }
+        | Operator::I64Load8S { .. }
+        | Operator::I64Load8U { .. }
+        | Operator::I64Load16S { .. }
+        | Operator::I64Load16U { .. }
+        | Operator::I64Load32S { .. }
+        | Operator::I64Load32U { .. }
+        | Operator::F32Load { .. }
+        | Operator::F64Load { .. } => LOAD,
+        Operator::RefFunc { .. } => REF_FUNC,
         Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => GROWTH,
         op if length(op).is_some() => BULK,
-        _ => 1,
+        _ => PLAIN,
     }
 }
 

@@ -62,10 +62,10 @@ pub(super) fn trampoline(import: u32, ty: &FuncType, layout: &mut Layout) -> Wov
         out.local_get(param);
     }
     out.call(import).end();
-    let operators = u64::from(params) + 1 + cost::HOSTCALL;
-    let height = params.max(index(ty.results().len()));
-    let frame = Frame { locals: u64::from(params), height: u64::from(height), leaf: false };
-    let gas = cost::entry(frame.weight()) + operators;
+    let locals = u64::from(params);
+    let height = locals.max(u64::from(index(ty.results().len())));
+    let frame = Frame { locals, height, operators: locals + 2, leaf: false };
+    let gas = cost::entry(frame.weight()) + locals + 1 + cost::HOSTCALL;
     let span = 1..body.len() - 1;
     let plan = Plan::straight(gas, frame, ty.results().to_vec(), params, span);
     weave(&body, &plan, layout)

@@ -4,6 +4,7 @@
 
 mod assemble;
 mod body;
+mod bounds;
 mod cost;
 mod features;
 mod helpers;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use igor_format::Hash;
 use wasmparser::FuncValidatorAllocations;
 
+use self::bounds::{count, within};
 use self::layout::Layout;
 use crate::engine::ValueType;
 use crate::limits::Limits;
@@ -37,10 +39,10 @@ pub const MEMORY: &str = "igor:memory";
 /// The export of what was the start function, if there was one.
 pub const START: &str = "igor:start";
 
-/// How much larger than the limit for the original a prepared function may be.
-const GROWTH_MAX: u64 = 8;
-/// What every engine accepts as the size of a function.
-const ENGINE_FUNCTION_BYTES: u64 = 7_654_321;
+/// What an engine must have of native stack for each stack-guard slot, in bytes. A compiling engine
+/// uses up to 16 for a local or operand, and up to 2 for an operator whose result it keeps for later;
+/// the latter weigh a thirty-second of a slot each.
+pub const NATIVE_BYTES_PER_SLOT: usize = 128;
 
 /// A module that engines may compile.
 #[derive(Debug, Clone)]
@@ -182,9 +184,8 @@ pub fn prepare(module: &[u8], limits: &Limits) -> Result<PreparedModule, Prepare
         let original = body.body.as_bytes();
         let plan = body::walk(source, layout, limits, body, &mut allocations)?;
         let woven = body::weave(original, &plan, layout);
-        let bytes = u64::try_from(woven.bytes.len()).unwrap_or(u64::MAX);
-        let max = limits.function_bytes_max.saturating_mul(GROWTH_MAX).min(ENGINE_FUNCTION_BYTES);
-        source::within("bytes in one prepared function", bytes, max)?;
+        let max = bounds::prepared_bytes_max(limits.function_bytes_max);
+        within("bytes in one prepared function", count(woven.bytes.len()), max)?;
         bodies.push(woven);
         Ok(())
     })?;

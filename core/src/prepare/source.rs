@@ -12,21 +12,11 @@ use wasmparser::{
     ValidatorResources,
 };
 
+use super::bounds::{self, count, within};
 use super::features::FEATURES;
 use super::{Export, FunctionType, Import, PrepareError, RESERVED};
 use crate::engine::ValueType;
 use crate::limits::Limits;
-
-/// The most function types; no toolchain comes near it.
-const TYPES_MAX: u64 = 10_000;
-/// The most imports.
-const IMPORTS_MAX: u64 = 1_000;
-/// The most exports.
-const EXPORTS_MAX: u64 = 10_000;
-/// The most memories.
-const MEMORIES_MAX: u64 = 1;
-/// The most tables.
-const TABLES_MAX: u64 = 1;
 
 /// Everything of a module but its function bodies.
 #[derive(Default)]
@@ -98,7 +88,7 @@ pub(super) fn read<'a>(
     limits: &Limits,
     mut each: impl FnMut(&Source<'a>, Body<'a>) -> Result<(), PrepareError>,
 ) -> Result<Source<'a>, PrepareError> {
-    within("bytes", len(module.len()), limits.module_bytes_max)?;
+    within("bytes", count(module.len()), limits.module_bytes_max)?;
     let mut validator = Validator::new_with_features(FEATURES);
     let mut parser = Parser::new(0);
     parser.set_features(FEATURES);
@@ -122,13 +112,13 @@ pub(super) fn read<'a>(
 /// Refuses sections with too many entries before anything reads the entries.
 fn check_counts(payload: &Payload<'_>, limits: &Limits) -> Result<(), PrepareError> {
     let (what, found, max) = match payload {
-        Payload::TypeSection(s) => ("types", s.count(), TYPES_MAX),
-        Payload::ImportSection(s) => ("imports", s.count(), IMPORTS_MAX),
+        Payload::TypeSection(s) => ("types", s.count(), bounds::TYPES_MAX),
+        Payload::ImportSection(s) => ("imports", s.count(), bounds::IMPORTS_MAX),
         Payload::FunctionSection(s) => ("functions", s.count(), limits.functions_max),
-        Payload::TableSection(s) => ("tables", s.count(), TABLES_MAX),
-        Payload::MemorySection(s) => ("memories", s.count(), MEMORIES_MAX),
+        Payload::TableSection(s) => ("tables", s.count(), bounds::TABLES_MAX),
+        Payload::MemorySection(s) => ("memories", s.count(), bounds::MEMORIES_MAX),
         Payload::GlobalSection(s) => ("globals", s.count(), limits.globals_max),
-        Payload::ExportSection(s) => ("exports", s.count(), EXPORTS_MAX),
+        Payload::ExportSection(s) => ("exports", s.count(), bounds::EXPORTS_MAX),
         Payload::ElementSection(s) => ("element segments", s.count(), limits.element_segments_max),
         Payload::DataCountSection { count, .. } => {
             ("data segments", *count, limits.data_segments_max)
@@ -147,8 +137,8 @@ impl<'a> Source<'a> {
                 for ty in section.into_iter_err_on_gc_types() {
                     let ty = ty?;
                     let max = limits.params_max;
-                    within("parameters in one function type", len(ty.params().len()), max)?;
-                    within("results in one function type", len(ty.results().len()), max)?;
+                    within("parameters in one function type", count(ty.params().len()), max)?;
+                    within("results in one function type", count(ty.results().len()), max)?;
                     self.types.push(ty);
                 }
             }
@@ -305,20 +295,8 @@ fn value_type(ty: ValType) -> Option<ValueType> {
     }
 }
 
-/// Refuses more than `max` of something.
-///
-/// # Errors
-/// [`PrepareError::Limit`].
-pub(super) fn within(what: &'static str, found: u64, max: u64) -> Result<(), PrepareError> {
-    if found > max { Err(PrepareError::Limit { what, found, max }) } else { Ok(()) }
-}
-
 fn unsupported(what: &str) -> PrepareError {
     PrepareError::Unsupported { what: what.to_owned() }
-}
-
-fn len(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 impl From<wasmparser::Error> for PrepareError {

@@ -8,8 +8,17 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod count;
+mod fixtures;
 mod gas;
+mod guard;
+mod limits;
+mod nan;
+mod refused;
+
 mod run;
+mod semantics;
+mod shape;
 
 use igor_core::limits::Limits;
 use igor_core::prepare::{PreparedModule, prepare};

@@ -53,7 +53,7 @@ pub(crate) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { gas: 1_000_000_000_000, slice: 1_000_000 }
+        Self { gas: 1_000_000_000_000_000, slice: 1_000_000 }
     }
 }
 

@@ -7,8 +7,11 @@ use super::super::cost::Length;
 
 /// The least weight of a frame, in stack-guard slots.
 const FRAME_MIN: u64 = 16;
-/// What a frame weighs besides its locals and operands.
+/// What a frame weighs besides its locals, operands and operators.
 const FRAME_OVERHEAD: u64 = 8;
+/// Operators that weigh one slot. A compiling engine may keep the result of any of them in the frame
+/// for a later use, although no local or operand holds it.
+const OPERATORS_PER_SLOT: u64 = 32;
 /// The heaviest leaf function that goes unguarded.
 const LEAF_MAX: u64 = 64;
 
@@ -52,6 +55,8 @@ pub(in super::super) struct Frame {
     pub(in super::super) locals: u64,
     /// The greatest height of the operand stack.
     pub(in super::super) height: u64,
+    /// The number of operators.
+    pub(in super::super) operators: u64,
     /// Whether the function calls no other.
     pub(in super::super) leaf: bool,
 }
@@ -59,7 +64,8 @@ pub(in super::super) struct Frame {
 impl Frame {
     /// Its weight in slots.
     pub(in super::super) fn weight(self) -> u64 {
-        (self.locals + self.height + FRAME_OVERHEAD).max(FRAME_MIN)
+        (self.locals + self.height + FRAME_OVERHEAD + self.operators / OPERATORS_PER_SLOT)
+            .max(FRAME_MIN)
     }
 
     /// What the stack guard takes at entry and gives back at exit; `None` for a light leaf.
@@ -89,13 +95,20 @@ pub(super) enum What {
     /// Makes the float on top of the operands canonical.
     Canonical(Float),
     /// Charges a block.
-    Charge(u64),
+    Charge {
+        /// The charge.
+        gas: u64,
+        /// Whether the local copy of the counter is current.
+        fresh: bool,
+    },
     /// Charges the length on top of the operands, and checks.
     Length(Length),
     /// Charges the head of a loop, and checks; the locals are the floats that the loop assigns.
     Loop {
         /// The charge.
         gas: u64,
+        /// Whether the local copy of the counter is current, wherever the head is reached from.
+        fresh: bool,
         /// The float locals with their types.
         floats: Vec<(u32, ValType)>,
     },

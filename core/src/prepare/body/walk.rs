@@ -7,11 +7,13 @@ use wasmparser::{
 };
 
 use super::super::PrepareError;
+use super::super::bounds::{self, within};
 use super::super::cost;
 use super::super::layout::{Layout, index};
-use super::super::source::{Body, Source, within};
+use super::super::source::{Body, Source};
 use super::blocks::{Blocks, LoopHead};
 use super::floats::LoopFloats;
+use super::fresh::{Fresh, Kind};
 use super::nan::Nans;
 use super::plan::{Edit, Frame, Plan, What};
 use crate::limits::Limits;
@@ -47,14 +49,18 @@ pub(in super::super) fn walk(
         blocks: Blocks::default(),
         controls: vec![Control::default()],
         floats: LoopFloats::default(),
+        fresh: Fresh::default(),
         nans: Nans::new(index(params)),
         edits: Vec::new(),
         height: 0,
+        operators: 0,
         leaf: true,
     };
     let end = walk.run(&body, &mut validator)?;
     *allocations = validator.into_allocations();
-    let frame = Frame { locals, height: walk.height, leaf: walk.leaf };
+    let Walk { height, operators, leaf, .. } = walk;
+    within("locals and operands in one function", locals + height, bounds::FRAME_MAX)?;
+    let frame = Frame { locals, height, operators, leaf };
     let start = walk.position(reader.original_position());
     Ok(walk.finish(frame, results, start..end))
 }
@@ -75,9 +81,11 @@ struct Walk<'a> {
     blocks: Blocks,
     controls: Vec<Control>,
     floats: LoopFloats,
+    fresh: Fresh,
     nans: Nans,
     edits: Vec<Edit>,
     height: u64,
+    operators: u64,
     leaf: bool,
 }
 
@@ -93,13 +101,20 @@ impl Walk<'_> {
         while !reader.eof() {
             let offset = reader.original_position();
             let op = reader.read()?;
+            if let Operator::BrTable { targets } = &op {
+                let targets = u64::from(targets.len());
+                within("targets in one branch table", targets, bounds::TARGETS_MAX)?;
+            }
             let consumed = self.nans.before(&op, offset, validator);
             validator.op(offset, &op)?;
             let span = self.position(offset)..self.position(reader.original_position());
             self.nans.after(&op, consumed, span.end, validator);
             self.height = self.height.max(u64::from(validator.operand_stack_height()));
+            self.operators += 1;
             last = span.start;
             self.visit(&op, span, validator);
+            let open = bounds::count(self.controls.len()).saturating_sub(1);
+            within("nested blocks in one function", open, bounds::NESTING_MAX)?;
         }
         finish(&reader)?;
         Ok(last)
@@ -111,46 +126,52 @@ impl Walk<'_> {
         span: std::ops::Range<usize>,
         validator: &FuncValidator<R>,
     ) {
-        self.blocks.charge(cost::of(op));
-        if let Some(length) = cost::length(op) {
-            self.edits.push(Edit { at: span.start, replaces: 0, what: What::Length(length) });
-        }
+        self.charge(cost::of(op));
         match op {
-            Operator::Block { .. } => self.controls.push(Control::default()),
+            Operator::Block { .. } => self.open(Kind::Block, None),
             Operator::If { .. } => {
-                self.controls.push(Control::default());
-                self.blocks.begin(span.end);
+                self.open(Kind::If, None);
+                self.blocks.begin(span.end, self.fresh.now());
             }
-            Operator::Else => self.blocks.begin(span.end),
+            Operator::Else => {
+                self.fresh.otherwise();
+                self.blocks.begin(span.end, self.fresh.now());
+            }
             Operator::Loop { .. } => {
-                let head = Some(self.blocks.begin_loop(span.end));
-                self.controls.push(Control { head, targeted: false });
+                let head = self.blocks.begin_loop(span.end);
+                self.open(Kind::Loop, Some(head));
                 self.floats.begin();
             }
             Operator::End => self.end(span.end),
-            Operator::Br { relative_depth } => self.target(*relative_depth),
+            Operator::Br { relative_depth } => {
+                self.target(*relative_depth);
+                self.dead();
+            }
             Operator::BrIf { relative_depth } => {
                 self.target(*relative_depth);
-                self.blocks.begin(span.end);
+                self.blocks.begin(span.end, self.fresh.now());
             }
             Operator::BrTable { targets } => {
                 self.target(targets.default());
                 for target in targets.targets().flatten() {
                     self.target(target);
                 }
+                self.dead();
             }
+            Operator::Unreachable => self.dead(),
             Operator::Return => {
                 let depth = index(self.controls.len() - 1);
                 self.replace(span, What::Return(depth));
+                self.dead();
             }
             Operator::Call { function_index } => {
-                self.leaf = false;
                 if self.source.is_import(*function_index) {
-                    self.blocks.charge(cost::HOSTCALL);
+                    self.charge(cost::HOSTCALL);
                 }
+                self.call();
                 self.replace(span, What::Call(self.layout.callee(*function_index)));
             }
-            Operator::CallIndirect { .. } => self.leaf = false,
+            Operator::CallIndirect { .. } => self.call(),
             Operator::RefFunc { function_index } => {
                 self.replace(span, What::RefFunc(self.layout.address(*function_index)));
             }
@@ -158,23 +179,52 @@ impl Walk<'_> {
                 let ty = validator.get_local_type(*local_index).unwrap_or(ValType::I32);
                 self.floats.assign(*local_index, ty);
             }
-            _ => {}
+            op => {
+                if let Some(length) = cost::length(op) {
+                    let what = What::Length(length);
+                    self.edits.push(Edit { at: span.start, replaces: 0, what });
+                    self.fresh.called();
+                }
+            }
         }
+    }
+
+    fn charge(&mut self, cost: u64) {
+        if self.blocks.charge(cost) {
+            self.fresh.charged();
+        }
+    }
+
+    fn call(&mut self) {
+        self.leaf = false;
+        self.fresh.called();
+    }
+
+    fn dead(&mut self) {
+        self.blocks.dead();
+        self.fresh.dead();
+    }
+
+    fn open(&mut self, kind: Kind, head: Option<LoopHead>) {
+        self.fresh.open(kind);
+        self.controls.push(Control { head, targeted: false });
     }
 
     fn end(&mut self, at: usize) {
         let Some(control) = self.controls.pop() else { return };
+        let fresh = self.fresh.end();
         if let Some(head) = control.head {
             let floats = self.floats.end();
-            self.blocks.end_loop(head, control.targeted, floats);
+            self.blocks.end_loop(head, control.targeted, fresh, floats);
         }
         if !self.controls.is_empty() {
-            self.blocks.begin(at);
+            self.blocks.begin(at, self.fresh.now());
         }
     }
 
     fn target(&mut self, depth: u32) {
         let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+        self.fresh.branch(depth);
         if let Some(control) = self.controls.iter_mut().rev().nth(depth) {
             control.targeted = true;
         }
@@ -213,7 +263,7 @@ fn finish(reader: &OperatorsReader<'_>) -> Result<(), PrepareError> {
 fn order(what: &What) -> u8 {
     match what {
         What::Canonical(_) => 0,
-        What::Charge(_) | What::Loop { .. } => 1,
+        What::Charge { .. } | What::Loop { .. } => 1,
         What::Call(_) | What::Length(_) | What::RefFunc(_) | What::Return(_) => 2,
     }
 }

@@ -1,0 +1,16 @@
+;; Bulk operations on the memory, and growth.
+(module
+  (memory (export "memory") 1 3)
+  (data $text "preparation")
+  (func (export "fill") (param $at i32) (param $len i32)
+    (memory.fill (local.get $at) (i32.const 7) (local.get $len)))
+  (func (export "copy") (param $to i32) (param $from i32) (param $len i32)
+    (memory.copy (local.get $to) (local.get $from) (local.get $len)))
+  (func (export "init") (param $len i32)
+    (memory.init $text (i32.const 0) (i32.const 0) (local.get $len)))
+  (func (export "drop_and_init") (param $len i32)
+    (data.drop $text)
+    (memory.init $text (i32.const 0) (i32.const 0) (local.get $len)))
+  (func (export "grow") (param $pages i32) (result i32)
+    (memory.grow (local.get $pages)))
+  (func (export "size") (result i32) (memory.size)))
