@@ -20,7 +20,7 @@ impl Engine {
     /// Compiles and instantiates `module`.
     pub(crate) fn load(self, module: &[u8]) -> Run {
         match self {
-            Self::Wasmi => Run::Wasmi(WasmiRun::new(module)),
+            Self::Wasmi => Run::Wasmi(Box::new(WasmiRun::new(module))),
             Self::Wasmtime => Run::Wasmtime(WasmtimeRun::new(module)),
         }
     }
@@ -28,7 +28,7 @@ impl Engine {
 
 /// An instance that is ready to be timed.
 pub(crate) enum Run {
-    Wasmi(WasmiRun),
+    Wasmi(Box<WasmiRun>),
     Wasmtime(WasmtimeRun),
 }
 

@@ -4,7 +4,7 @@
 use igor_core::prepare::prepare;
 use wasmparser::{Operator, Parser, Payload};
 
-use super::run::{Bits, Bounds, Compiled, ENGINES};
+use super::run::{Bounds, Compiled, ENGINES};
 use super::wat;
 
 /// What entering a function costs whose frame weighs less than 32 slots.
@@ -87,11 +87,10 @@ impl<'a> Counter<'a> {
                     self.call(usize::try_from(*function_index).unwrap());
                 }
                 Operator::Br { relative_depth } => return Flow::Branch(*relative_depth),
-                Operator::BrIf { relative_depth } => {
-                    if stack.pop().unwrap() != 0 {
-                        return Flow::Branch(*relative_depth);
-                    }
-                }
+                Operator::BrIf { relative_depth } => match stack.pop().unwrap() {
+                    0 => {}
+                    _ => return Flow::Branch(*relative_depth),
+                },
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                     let end = matching(body, at);
                     let start = match op {
@@ -228,7 +227,7 @@ fn an_independent_count_agrees_on_made_up_programs() {
         let module = prepare(&original, &igor_core::Limits::default()).unwrap();
         for engine in ENGINES {
             let compiled = Compiled::new(engine, module.bytes());
-            let outcome = compiled.call(Bounds::default(), "f", &[] as &[Bits]);
+            let outcome = compiled.call(Bounds::default(), "f", &[]);
             assert_eq!(outcome.result, Ok(vec![]), "{engine:?} seed {seed}\n{text}");
             assert_eq!(outcome.gas, counter.gas, "{engine:?} seed {seed}\n{text}");
         }

@@ -114,7 +114,9 @@ fn every_row_is_enforced_exactly() {
 
 #[test]
 fn the_bounds_that_engines_need_are_enforced() {
-    let cases: [(&str, u64, fn(u64) -> String); 8] = [
+    type Module = fn(u64) -> String;
+
+    let cases: [(&str, u64, Module); 8] = [
         ("types", 10_000, |n| (0..n).map(|_| "(type (func))").collect()),
         ("imports", 1_000, |n| (0..n).map(|i| format!("(import \"a\" \"{i}\" (func))")).collect()),
         ("exports", 10_000, |n| {
@@ -145,18 +147,23 @@ fn the_bounds_that_engines_need_are_enforced() {
     }
 }
 
-/// A function of nothing but loops that repeat grows most; it is refused before an engine spends its
-/// time on it.
+/// A function of nothing but loops that repeat grows most, to about six times its size.
 #[test]
 fn a_function_that_would_grow_too_much_is_refused() {
-    let text = |loops: u64| {
-        format!("(module (func {}))", repeated("loop i32.const 0 br_if 0 end ", loops))
-    };
     let limits = Limits { function_bytes_max: 1_024, ..Limits::default() };
-    assert!(prepare(&wat(&text(10)), &limits).is_ok());
-    // Without the bound, eight bytes become about thirty.
-    let largest = prepare(&wat(&text(145)), &limits);
-    assert!(largest.is_ok(), "{largest:?}");
+    let loops = repeated("loop i32.const 0 br_if 0 end ", 120);
+    assert!(prepare(&wat(&format!("(module (func {loops}))")), &limits).is_ok());
+    // Nested, each loop saves the floats of all within it.
+    let nested = format!(
+        "(module (func (local {}) {} {} {}))",
+        repeated("f64 ", 16),
+        repeated("loop i32.const 0 br_if 0 ", 130),
+        (0..16).map(|l| format!("(local.set {l} (local.get {l}))")).collect::<String>(),
+        repeated("end ", 130),
+    );
+    let error = prepare(&wat(&nested), &limits).unwrap_err();
+    let PrepareError::Limit { what, max, .. } = error else { panic!("{error}") };
+    assert_eq!((what, max), ("bytes in one prepared function", 8 * 1_024));
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn prepared_fixtures_compute_what_the_originals_do() {
                 if *export == START {
                     continue;
                 }
-                let start = module.has_start().then_some((START, &[] as &[Bits]));
+                let no_args: &[Bits] = &[];
+                let start = module.has_start().then_some((START, no_args));
                 let calls: Vec<_> = start.into_iter().chain([(*export, *args)]).collect();
                 let expected = before.call(Bounds::default(), export, args);
                 let mut outcome = after.call_all(Bounds::default(), &calls).pop().unwrap();

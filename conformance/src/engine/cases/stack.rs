@@ -86,7 +86,7 @@ fn recursion_with_large_frames_stops_at_the_guard(subject: &EngineSubject) {
         write!(body, "(i64.store (i32.const {}) (local.get {local}))", local * 8).unwrap();
     }
     let wat = recursive("", &format!("(local{})", " i64".repeat(locals)), &body);
-    check(subject, &wat, "run", &[], 32);
+    check(subject, &wat, "run", &[], 27);
 }
 
 fn recursion_with_many_operands_stops_at_the_guard(subject: &EngineSubject) {
@@ -98,7 +98,7 @@ fn recursion_with_many_operands_stops_at_the_guard(subject: &EngineSubject) {
     body.push_str("(call $f)");
     body.push_str(&"i64.add ".repeat(operands - 1));
     body.push_str("(i64.store offset=60000 (i32.const 0) (i64.const 1)) drop");
-    check(subject, &recursive("", "", &body), "run", &[], 65);
+    check(subject, &recursive("", "", &body), "run", &[], 59);
 }
 
 fn recursion_with_many_parameters_stops_at_the_guard(subject: &EngineSubject) {
@@ -108,7 +108,7 @@ fn recursion_with_many_parameters_stops_at_the_guard(subject: &EngineSubject) {
     }
     body.push_str("(call $f)");
     let wat = recursive(&format!("(param{})", " f64".repeat(count)), "", &body);
-    check(subject, &wat, "run", &[Value::F64(0); 32], 897);
+    check(subject, &wat, "run", &[Value::F64(0); 32], 862);
 }
 
 /// A module whose export `run` counts at address 0 and then does what `body` says; `body` calls
