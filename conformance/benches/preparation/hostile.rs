@@ -43,9 +43,11 @@ const CHASE: &str = r#"(memory 1024)
 
 /// All of them.
 pub(crate) fn all() -> Vec<Hostile> {
-    let many_locals = "i64 ".repeat(4_000);
-    let big_frame = format!("(func $f (local {many_locals}))");
-    let thirty_two = "i64 ".repeat(32);
+    [numbers(), calls(), memories(), tables(), many_values()].into_iter().flatten().collect()
+}
+
+/// Slow arithmetic.
+fn numbers() -> Vec<Hostile> {
     vec![
         repeat("branch", "", "", "(block br 0)"),
         chain("i64.div_u", "i64", "-1", "i64.const 3 i64.div_u i64.const -1 i64.or"),
@@ -58,6 +60,37 @@ pub(crate) fn all() -> Vec<Hostile> {
         chain("i64.trunc_sat", "i64", "7", "f64.convert_i64_u i64.trunc_sat_f64_u"),
         chain("i64.popcnt", "i64", "7", "i64.popcnt"),
         chain("select", "i64", "7", "i64.const 3 i32.const 1 select"),
+    ]
+}
+
+/// Calls, some with large frames.
+fn calls() -> Vec<Hostile> {
+    let many_locals = "i64 ".repeat(4_000);
+    let big_frame = format!("(func $f (local {many_locals}))");
+    vec![
+        repeat("call", "(func $f)", "", "call $f"),
+        repeat("call, 4,000 locals", &big_frame, "", "call $f"),
+        repeat(
+            "call, 4,000 i64 used",
+            &format!(
+                "(func $g (param i64)) (func $f (local {many_locals}) {} )",
+                (0..4_000).map(|l| format!("(call $g (local.get {l}))")).collect::<String>()
+            ),
+            "",
+            "call $f",
+        ),
+        repeat(
+            "call_indirect",
+            "(table funcref (elem $f)) (func $f)",
+            "",
+            "(call_indirect (i32.const 0))",
+        ),
+    ]
+}
+
+/// Memory: cache misses, growth and bulk operations.
+fn memories() -> Vec<Hostile> {
+    vec![
         repeat(
             "dependent load",
             CHASE,
@@ -79,23 +112,6 @@ pub(crate) fn all() -> Vec<Hostile> {
             "(i32.store (i32.and (local.get $x) (i32.const 0x3fffffc)) (local.get $x))
              (local.set $x (i32.mul (local.get $x) (i32.const 1664525)))
              (local.set $x (i32.add (local.get $x) (i32.const 1013904223)))",
-        ),
-        repeat("call", "(func $f)", "", "call $f"),
-        repeat("call, 4,000 locals", &big_frame, "", "call $f"),
-        repeat(
-            "call, 4,000 i64 used",
-            &format!(
-                "(func $g (param i64)) (func $f (local {many_locals}) {} )",
-                (0..4_000).map(|l| format!("(call $g (local.get {l}))")).collect::<String>()
-            ),
-            "",
-            "call $f",
-        ),
-        repeat(
-            "call_indirect",
-            "(table funcref (elem $f)) (func $f)",
-            "",
-            "(call_indirect (i32.const 0))",
         ),
         repeat("memory.grow 0", "(memory 1)", "", "(drop (memory.grow (i32.const 0)))"),
         repeat("memory.grow 1", "(memory 1)", "", "(drop (memory.grow (i32.const 1)))"),
@@ -131,6 +147,12 @@ pub(crate) fn all() -> Vec<Hostile> {
             "(memory.init 0 (i32.const 0) (i32.const 0) (i32.const 0))",
         ),
         repeat("data.drop", "(memory 1) (data \"\")", "", "(data.drop 0)"),
+    ]
+}
+
+/// Tables and references.
+fn tables() -> Vec<Hostile> {
+    vec![
         repeat("elem.drop", "(elem func $f) (func $f)", "", "(elem.drop 0)"),
         repeat("ref.func", "(elem declare func $f) (func $f)", "", "(drop (ref.func $f))"),
         repeat(
@@ -158,6 +180,13 @@ pub(crate) fn all() -> Vec<Hostile> {
             "",
             "(table.copy (i32.const 0) (i32.const 1000) (i32.const 1000))",
         ),
+    ]
+}
+
+/// Branches that carry many values.
+fn many_values() -> Vec<Hostile> {
+    let thirty_two = "i64 ".repeat(32);
+    vec![
         Hostile {
             name: "loop with 32 values",
             text: format!(

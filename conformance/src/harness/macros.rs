@@ -21,7 +21,8 @@ macro_rules! engine_suite {
 /// Defines `main` of a `tests/conformance.rs`: the storage suite on the stores that a crate registers.
 ///
 /// `storage_suite!(my_store)` opens them in fresh directories, `config = r#"…"#` gives them a section,
-/// and `fixture = MyFixture` names a type, [`Default`] and [`StorageFixture`](crate::storage::StorageFixture), that opens them.
+/// and `fixture = MyFixture` names a type that opens them: one that is [`Default`] and a
+/// [`StorageFixture`](crate::storage::StorageFixture).
 #[macro_export]
 macro_rules! storage_suite {
     ($krate:ident $(,)?) => {

@@ -92,35 +92,45 @@ impl<'a> Counter<'a> {
                     _ => return Flow::Branch(*relative_depth),
                 },
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
-                    let end = matching(body, at);
-                    let start = match op {
-                        Operator::If { .. } if stack.pop().unwrap() == 0 => {
-                            end.0.unwrap_or(end.1) + 1
-                        }
-                        _ => at + 1,
-                    };
-                    let skipped = matches!(op, Operator::If { .. }) && start == end.1 + 1;
-                    if !skipped {
-                        let height = state.0.len();
-                        loop {
-                            match self.sequence(body, start, state) {
-                                Flow::End => break,
-                                Flow::Branch(0) if matches!(op, Operator::Loop { .. }) => {
-                                    state.0.truncate(height);
-                                }
-                                Flow::Branch(0) => break,
-                                Flow::Branch(depth) => return Flow::Branch(depth - 1),
-                                Flow::Return => return Flow::Return,
-                            }
-                        }
-                        state.0.truncate(height);
+                    match self.block(body, at, state) {
+                        Ok(end) => at = end,
+                        Err(flow) => return flow,
                     }
-                    at = end.1;
                 }
                 _ => {}
             }
             at += 1;
         }
+    }
+
+    /// Runs the block that opens at `at`; returns where it ends, or the flow that leaves it.
+    fn block(
+        &mut self,
+        body: &[Operator<'a>],
+        at: usize,
+        state: &mut (Vec<i32>, i32),
+    ) -> Result<usize, Flow> {
+        let (otherwise, end) = matching(body, at);
+        let start = match body[at] {
+            Operator::If { .. } if state.0.pop().unwrap() == 0 => otherwise.unwrap_or(end) + 1,
+            _ => at + 1,
+        };
+        if start == end + 1 {
+            return Ok(end);
+        }
+        let height = state.0.len();
+        loop {
+            match self.sequence(body, start, state) {
+                Flow::Branch(0) if matches!(body[at], Operator::Loop { .. }) => {
+                    state.0.truncate(height);
+                }
+                Flow::End | Flow::Branch(0) => break,
+                Flow::Branch(depth) => return Err(Flow::Branch(depth - 1)),
+                Flow::Return => return Err(Flow::Return),
+            }
+        }
+        state.0.truncate(height);
+        Ok(end)
     }
 }
 

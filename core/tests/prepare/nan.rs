@@ -231,90 +231,51 @@ fn sign_operators_change_the_sign_only() {
     }
 }
 
-/// Ways in which the bits of an arithmetic result can be seen. `$nan` makes one with a payload that the
-/// engines would pass on.
+/// Ways in which the bits of an arithmetic result can be seen. `$nan` stands for a sum that the engines
+/// would pass a payload through.
+const OBSERVERS: [(&str, &str); 29] = [
+    ("result", "(local.get $a) $nan return"),
+    ("store", "(f64.store (i32.const 0) $nan) (f64.load (i32.const 0))"),
+    ("reinterpret", "(f64.reinterpret_i64 (i64.reinterpret_f64 $nan))"),
+    ("call", "(call $id $nan)"),
+    ("call_indirect", "(call_indirect (param f64) (result f64) $nan (i32.const 0))"),
+    ("global", "(global.set $g $nan) (global.get $g)"),
+    ("block", "(block (result f64) $nan)"),
+    ("block param", "$nan (block (param f64) (result f64))"),
+    ("br", "(block (result f64) (br 0 $nan))"),
+    ("br_if", "(block (result f64) (br_if 0 $nan (i32.const 1)))"),
+    ("br_if not taken", "(block (result f64) (br_if 0 $nan (i32.const 0)))"),
+    ("br_table", "(block (result f64) (br_table 0 0 $nan (i32.const 1)))"),
+    ("loop", "(loop (result f64) $nan)"),
+    ("if", "(if (result f64) (i32.const 1) (then $nan) (else (f64.const 0)))"),
+    ("else", "(if (result f64) (i32.const 0) (then (f64.const 0)) (else $nan))"),
+    ("under a block", "$nan (block (nop)) (loop (nop))"),
+    ("under dead code", "$nan (block (br 0) (f64.add) (drop))"),
+    ("select", "(select $nan (f64.const 0) (i32.const 1))"),
+    ("typed select", "(select (result f64) (f64.const 0) $nan (i32.const 0))"),
+    ("selected local", "(local.set $l $nan) (select (local.get $l) (local.get $a) (i32.const 1))"),
+    ("local", "(local.set $l $nan) (local.get $l)"),
+    ("tee", "(local.tee $l $nan)"),
+    ("tee, then local", "(drop (local.tee $l $nan)) (local.get $l)"),
+    ("param", "(local.set $a $nan) (local.get $a)"),
+    ("copied local", "(local.set $l $nan) (local.set $m (local.get $l)) (local.get $m)"),
+    ("copied to a param", "(local.set $l $nan) (local.set $a (local.get $l)) (local.get $a)"),
+    (
+        "copied to a mixed local",
+        "(local.set $l $nan) (local.set $m (local.get $a)) (local.set $m (local.get $l)) (local.get $m)",
+    ),
+    (
+        "accumulator",
+        "(loop (local.set $l (f64.add (local.get $l) (local.get $a))) \
+         (br_if 0 (local.tee $n (i32.eqz (local.get $n))))) (local.get $l)",
+    ),
+    ("two operators", "(f64.sqrt (f64.mul (local.get $a) (f64.const 2)))"),
+];
+
 #[test]
 fn every_observer_sees_a_canonical_nan() {
-    let observers = [
-        ("result", "(local.get $a) (f64.add (local.get $a) (f64.const 1)) return"),
-        (
-            "store",
-            "(f64.store (i32.const 0) (f64.add (local.get $a) (f64.const 1))) (f64.load (i32.const 0))",
-        ),
-        (
-            "reinterpret",
-            "(f64.reinterpret_i64 (i64.reinterpret_f64 (f64.add (local.get $a) (f64.const 1))))",
-        ),
-        ("call", "(call $id (f64.add (local.get $a) (f64.const 1)))"),
-        (
-            "call_indirect",
-            "(call_indirect (param f64) (result f64) (f64.add (local.get $a) (f64.const 1)) (i32.const 0))",
-        ),
-        ("global", "(global.set $g (f64.add (local.get $a) (f64.const 1))) (global.get $g)"),
-        ("block", "(block (result f64) (f64.add (local.get $a) (f64.const 1)))"),
-        ("block param", "(f64.add (local.get $a) (f64.const 1)) (block (param f64) (result f64))"),
-        ("br", "(block (result f64) (br 0 (f64.add (local.get $a) (f64.const 1))))"),
-        (
-            "br_if",
-            "(block (result f64) (br_if 0 (f64.add (local.get $a) (f64.const 1)) (i32.const 1)))",
-        ),
-        (
-            "br_if not taken",
-            "(block (result f64) (br_if 0 (f64.add (local.get $a) (f64.const 1)) (i32.const 0)))",
-        ),
-        (
-            "br_table",
-            "(block (result f64) (br_table 0 0 (f64.add (local.get $a) (f64.const 1)) (i32.const 1)))",
-        ),
-        ("loop", "(loop (result f64) (f64.add (local.get $a) (f64.const 1)))"),
-        (
-            "if",
-            "(if (result f64) (i32.const 1) (then (f64.add (local.get $a) (f64.const 1))) (else (f64.const 0)))",
-        ),
-        (
-            "else",
-            "(if (result f64) (i32.const 0) (then (f64.const 0)) (else (f64.add (local.get $a) (f64.const 1))))",
-        ),
-        ("under a block", "(f64.add (local.get $a) (f64.const 1)) (block (nop)) (loop (nop))"),
-        (
-            "under dead code",
-            "(f64.add (local.get $a) (f64.const 1)) (block (br 0) (f64.add) (drop))",
-        ),
-        ("select", "(select (f64.add (local.get $a) (f64.const 1)) (f64.const 0) (i32.const 1))"),
-        (
-            "typed select",
-            "(select (result f64) (f64.const 0) (f64.add (local.get $a) (f64.const 1)) (i32.const 0))",
-        ),
-        (
-            "selected local",
-            "(local.set $l (f64.add (local.get $a) (f64.const 1))) (select (local.get $l) (local.get $a) (i32.const 1))",
-        ),
-        ("local", "(local.set $l (f64.add (local.get $a) (f64.const 1))) (local.get $l)"),
-        ("tee", "(local.tee $l (f64.add (local.get $a) (f64.const 1)))"),
-        (
-            "tee, then local",
-            "(drop (local.tee $l (f64.add (local.get $a) (f64.const 1)))) (local.get $l)",
-        ),
-        ("param", "(local.set $a (f64.add (local.get $a) (f64.const 1))) (local.get $a)"),
-        (
-            "copied local",
-            "(local.set $l (f64.add (local.get $a) (f64.const 1))) (local.set $m (local.get $l)) (local.get $m)",
-        ),
-        (
-            "copied to a param",
-            "(local.set $l (f64.add (local.get $a) (f64.const 1))) (local.set $a (local.get $l)) (local.get $a)",
-        ),
-        (
-            "copied to a mixed local",
-            "(local.set $l (f64.add (local.get $a) (f64.const 1))) (local.set $m (local.get $a)) (local.set $m (local.get $l)) (local.get $m)",
-        ),
-        (
-            "accumulator",
-            "(loop (local.set $l (f64.add (local.get $l) (local.get $a))) (br_if 0 (local.tee $n (i32.eqz (local.get $n))))) (local.get $l)",
-        ),
-        ("two operators", "(f64.sqrt (f64.mul (local.get $a) (f64.const 2)))"),
-    ];
-    for (name, body) in observers {
+    for (name, body) in OBSERVERS {
+        let body = body.replace("$nan", "(f64.add (local.get $a) (f64.const 1))");
         let text = format!(
             r#"(module (memory 1) (table funcref (elem $id)) (global $g (mut f64) (f64.const 0))
               (func $id (param f64) (result f64) (local.get 0))
