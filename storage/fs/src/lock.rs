@@ -79,8 +79,9 @@ fn holder(file: &dyn VfsFile) -> String {
 
 /// The process of that id, if there is one.
 fn alive(name: &[u8]) -> Option<Pid> {
-    let pid = str::from_utf8(name).ok().and_then(|text| text.parse().ok());
-    pid.and_then(Pid::from_raw).filter(|pid| {
+    let number: Option<u32> = str::from_utf8(name).ok().and_then(|text| text.parse().ok());
+    let number = number.and_then(|number| i32::try_from(number).ok());
+    number.and_then(Pid::from_raw).filter(|pid| {
         // Not being allowed to signal it means that it is there.
         test_kill_process(*pid) != Err(Errno::SRCH)
     })
