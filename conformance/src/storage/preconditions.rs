@@ -14,6 +14,7 @@ pub(super) fn cases() -> Vec<Case<dyn StorageFixture>> {
     crate::cases![dyn StorageFixture;
         a_put_follows_its_precondition covers ["absent-means-absent"],
         a_delete_follows_its_precondition covers ["absent-means-absent"],
+        a_large_put_follows_its_precondition covers ["absent-means-absent", "preconditions-come-first"],
         a_put_needs_the_version_of_the_value covers ["absent-means-absent"],
         a_deleted_value_matches_no_version covers ["absent-means-absent"],
         a_failed_precondition_spoils_its_whole_group covers
@@ -115,6 +116,33 @@ fn a_delete_follows_its_precondition(fixture: &dyn StorageFixture) {
             }
         }
     }
+}
+
+/// As large as values get that a store may treat in another way than small ones.
+fn a_large_put_follows_its_precondition(fixture: &dyn StorageFixture) {
+    let opened = fixture.open();
+    let store = &*opened.storage;
+    let size = usize::try_from(store.value_bytes_max().min(1 << 19)).expect("it fits in memory");
+    let (old, new) = (vec![1; size], vec![2; size]);
+    let key = checkpoint("a");
+    let with_record = |precondition| {
+        Group::new(agent("a"))
+            .put(Key::Record(agent("a")), b"record".to_vec(), Precondition::Always)
+            .put(key.clone(), new.clone(), precondition)
+    };
+    let stale = put(store, "a", &key, b"first");
+    assert_conflict(&try_commit(store, with_record(Precondition::Absent)));
+    let current = put(store, "a", &key, &old);
+    assert_conflict(&try_commit(store, with_record(Precondition::Matches(stale.clone()))));
+    assert!(value(store, &key) == Some(old), "a failed precondition has changed the value");
+    delete(store, "a", &key);
+    assert_conflict(&try_commit(store, with_record(Precondition::Matches(current))));
+    assert_eq!(value(store, &Key::Record(agent("a"))), None);
+    let current = put(store, "a", &key, b"small now");
+    let versions = commit(store, with_record(Precondition::Matches(current))).versions;
+    assert!(value(store, &key) == Some(new.clone()), "the new value was not read");
+    assert_conflict(&try_commit(store, with_record(Precondition::Matches(stale))));
+    commit(store, with_record(Precondition::Matches(versions[1].clone())));
 }
 
 fn a_put_needs_the_version_of_the_value(fixture: &dyn StorageFixture) {

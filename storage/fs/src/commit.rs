@@ -3,10 +3,12 @@
 //! prefix of the group, and most of what can fail fails before anything has changed.
 
 use std::io;
+use std::thread::{self, Scope};
 
 use igor_core::format::{AgentId, Seq};
 use igor_core::storage::{Committed, Group, Key, Operation, Precondition, StorageError, Version};
 
+use crate::beside::{Beside, LARGE};
 use crate::error::Failure;
 use crate::layout;
 use crate::lock;
@@ -34,6 +36,8 @@ impl FsStorage {
         self.check_values(group)?;
         let state = self.agent(&group.agent);
         let mut state = locked(&state);
+        // Another thread may have failed while this one waited.
+        self.check_poison()?;
         let clean = |failure| self.change_failed(failure, true);
         let _agent = self.lock_agent(&group.agent, &mut state).map_err(clean)?;
         let _shared = self.lock_shared(group).map_err(clean)?;
@@ -42,10 +46,22 @@ impl FsStorage {
 
         let temporaries = vec![None; group.operations.len()];
         let mut writing = Writing { agent: &group.agent, temporaries, changed: false };
-        let versions = match self.stage(group, &mut writing) {
-            Ok(versions) => versions,
-            Err(failure) => return Err(self.abandon(writing, failure)),
-        };
+        let (versions, staged, checked) = thread::scope(|scope| {
+            let checks = large_matches(group).map(|(key, size, precondition)| {
+                Beside::start(scope, size, move || self.check(key, precondition))
+            });
+            let checks: Vec<_> = checks.collect();
+            let versions = start_hashing(scope, group);
+            let staged = self.stage(group, &mut writing);
+            let checked = checks.into_iter().try_for_each(Beside::wait);
+            (wait_for_versions(versions), staged, checked)
+        });
+        if let Err(failure) = staged {
+            return Err(self.abandon(writing, failure));
+        }
+        if let Err(error) = checked {
+            return Err(self.discard(&writing).map_or_else(|failure| failure, |()| error));
+        }
         for (index, operation) in group.operations.iter().enumerate() {
             if let Err(failure) = self.apply(operation, index, &mut writing, &mut state) {
                 return Err(self.abandon(writing, failure));
@@ -93,8 +109,8 @@ impl FsStorage {
         shares.then(|| lock::wait_for(&self.tree, layout::SHARED_LOCK)).transpose()
     }
 
-    /// Checks all preconditions against the state before the group; a second append of a group is to
-    /// continue the first.
+    /// Checks the preconditions against the state before the group; a second append of a group is to
+    /// continue the first. Those of [`large_matches`] are checked while the new values are written.
     fn check_preconditions(
         &self,
         group: &Group,
@@ -103,6 +119,7 @@ impl FsStorage {
         let mut next = None;
         for operation in &group.operations {
             match operation {
+                Operation::Put { bytes, precondition, .. } if is_large(bytes, precondition) => {}
                 Operation::Put { key, precondition, .. }
                 | Operation::Delete { key, precondition } => self.check(key, precondition)?,
                 Operation::Append { at, records } => {
@@ -167,20 +184,11 @@ impl FsStorage {
         Ok(())
     }
 
-    /// Writes and syncs all new values under temporary names; gives their versions.
-    fn stage(&self, group: &Group, writing: &mut Writing<'_>) -> Result<Vec<Version>, Failure> {
-        let mut versions: Vec<Version> = Vec::new();
+    /// Writes and syncs all new values under temporary names.
+    fn stage(&self, group: &Group, writing: &mut Writing<'_>) -> Result<(), Failure> {
         let mut open = Vec::new();
-        let mut last: Option<&[u8]> = None;
         for (index, operation) in group.operations.iter().enumerate() {
             let Operation::Put { key, bytes, .. } = operation else { continue };
-            // A checkpoint and its history entry are the same bytes.
-            let version = match versions.last() {
-                Some(version) if last == Some(bytes) => version.clone(),
-                _ => version(bytes),
-            };
-            last = Some(bytes);
-            versions.push(version);
             if self.is_there_already(key, bytes)? {
                 continue;
             }
@@ -196,8 +204,7 @@ impl FsStorage {
                 self.sync_all(&mut open)?;
             }
         }
-        self.sync_all(&mut open)?;
-        Ok(versions)
+        self.sync_all(&mut open)
     }
 
     fn sync_all(&self, open: &mut Vec<(String, Box<dyn VfsFile>)>) -> Result<(), Failure> {
@@ -302,15 +309,62 @@ impl FsStorage {
     fn abandon(&self, writing: Writing<'_>, failure: Failure) -> StorageError {
         let mut nothing_changed = !writing.changed;
         if nothing_changed && failure.is_clean() {
-            for temporary in writing.temporaries.iter().flatten() {
-                match self.tree.remove(temporary) {
-                    Ok(()) => {}
-                    Err(_) => nothing_changed = false,
-                }
-            }
+            nothing_changed = self.remove_temporaries(&writing).is_ok();
         }
         self.change_failed(failure, nothing_changed)
     }
+
+    /// Ends a group whose preconditions turned out not to hold.
+    fn discard(&self, writing: &Writing<'_>) -> Result<(), StorageError> {
+        self.remove_temporaries(writing).map_err(|failure| self.change_failed(failure, false))
+    }
+
+    fn remove_temporaries(&self, writing: &Writing<'_>) -> Result<(), Failure> {
+        writing.temporaries.iter().flatten().try_for_each(|path| self.tree.remove(path))
+    }
+}
+
+/// Whether a precondition means reading so much that it is better done beside the writing. The size of
+/// the value that is there is taken to be that of the new one.
+fn is_large(bytes: &[u8], precondition: &Precondition) -> bool {
+    bytes.len() >= LARGE && matches!(precondition, Precondition::Matches(_))
+}
+
+/// The keys, sizes and preconditions of those puts.
+fn large_matches(group: &Group) -> impl Iterator<Item = (&Key, usize, &Precondition)> {
+    group.operations.iter().filter_map(|operation| match operation {
+        Operation::Put { key, bytes, precondition } if is_large(bytes, precondition) => {
+            Some((key, bytes.len(), precondition))
+        }
+        _ => None,
+    })
+}
+
+/// Starts to compute the versions of all puts; `None` is the one before once more, as a checkpoint and
+/// its history entry are the same bytes.
+fn start_hashing<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    group: &'scope Group,
+) -> Vec<Option<Beside<'scope, Version>>> {
+    let mut last: Option<&[u8]> = None;
+    let puts = group.operations.iter().filter_map(|operation| match operation {
+        Operation::Put { bytes, .. } => Some(bytes.as_slice()),
+        Operation::Delete { .. } | Operation::Append { .. } => None,
+    });
+    puts.map(|bytes| {
+        let same = last.replace(bytes) == Some(bytes);
+        (!same).then(|| Beside::start(scope, bytes.len(), move || version(bytes)))
+    })
+    .collect()
+}
+
+fn wait_for_versions(started: Vec<Option<Beside<'_, Version>>>) -> Vec<Version> {
+    let mut versions: Vec<Version> = Vec::with_capacity(started.len());
+    for version in started {
+        let version = version.map(Beside::wait).or_else(|| versions.last().cloned());
+        versions.extend(version);
+    }
+    versions
 }
 
 fn keys(group: &Group) -> impl Iterator<Item = &Key> {

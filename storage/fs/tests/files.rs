@@ -409,6 +409,25 @@ fn temporary_files_of_a_live_process_are_left_alone() {
 }
 
 #[test]
+fn a_group_that_fails_leaves_no_temporary_file() {
+    let directory = directory();
+    let store = open(directory.path());
+    fill(&store, "a");
+    let before: Vec<_> = everything(directory.path()).into_keys().collect();
+    // Large enough that its precondition is checked while it is being written.
+    let bytes = vec![0; 1 << 20];
+    let stale = igor_core::storage::Version::new(b"stale");
+    for precondition in [Precondition::Absent, Precondition::Matches(stale)] {
+        let group = Group::new(agent("a"))
+            .put(Key::Record(agent("a")), bytes.clone(), Precondition::Always)
+            .put(Key::Checkpoint(agent("a")), bytes.clone(), precondition);
+        assert!(matches!(commit(&store, group), Err(StorageError::Conflict { .. })));
+    }
+    let after: Vec<_> = everything(directory.path()).into_keys().collect();
+    assert_eq!(after, before);
+}
+
+#[test]
 fn a_held_agent_says_which_process_holds_it() {
     let directory = directory();
     let (one, other) = (open(directory.path()), open(directory.path()));
