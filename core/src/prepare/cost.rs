@@ -10,8 +10,8 @@ const SLOTS_PER_GAS: u64 = 16;
 pub(super) const HOSTCALL: u64 = 100;
 /// An operator like any other.
 const PLAIN: u64 = 1;
-/// A load: one that misses every cache takes a hundred times as long as an addition.
-const LOAD: u64 = 10;
+/// A load: one that misses every cache takes hundreds of times as long as an addition.
+const LOAD: u64 = 16;
 /// A reference to a function, which compiled code asks the engine for.
 const REF_FUNC: u64 = 10;
 /// An operator whose work depends on a length, besides that length.

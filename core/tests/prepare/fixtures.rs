@@ -137,6 +137,6 @@ pub(crate) const FIXTURES: [Fixture; 7] = [
     Fixture {
         name: "start",
         text: include_str!("start.wat"),
-        calls: &[("igor:start", &[], 17), ("read", &[], 13)],
+        calls: &[("igor:start", &[], 23), ("read", &[], 19)],
     },
 ];

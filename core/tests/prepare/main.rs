@@ -19,6 +19,7 @@ mod refused;
 mod run;
 mod semantics;
 mod shape;
+mod smith;
 
 use igor_core::limits::Limits;
 use igor_core::prepare::{PreparedModule, prepare};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use igor_core::clock::Clock;
 use igor_core::format::{Gas, Hash};
 use igor_core::gas::{CallLimits, CancelFlag, GasGate};
-use igor_core::prepare::{GAS_LEFT, MEMORY, REFILL, SLOTS_LEFT};
+use igor_core::prepare::{GAS_LEFT, MEMORY, NATIVE_BYTES_PER_SLOT, REFILL, SLOTS_LEFT};
 use igor_core::trap::Trap;
 
 /// The engines that prepared modules are run on.
@@ -82,7 +82,8 @@ impl Compiled {
             }
             Engine::Wasmtime => {
                 let mut config = wasmtime::Config::new();
-                config.wasm_branch_hinting(true).max_wasm_stack(8 << 20).async_stack_size(8 << 20);
+                let stack = 65_536 * NATIVE_BYTES_PER_SLOT;
+                config.wasm_branch_hinting(true).max_wasm_stack(stack).async_stack_size(stack);
                 let engine = wasmtime::Engine::new(&config).expect("the configuration is valid");
                 let module = wasmtime::Module::new(&engine, bytes).expect("wasmtime compiles it");
                 Inner::Wasmtime(module)
@@ -282,9 +283,14 @@ fn from_wasmi(value: &wasmi::Val) -> Bits {
 
 fn wasmi_trap(error: &wasmi::Error) -> Trap {
     use wasmi::TrapCode as Code;
+    use wasmi::errors::{ErrorKind, InstantiationError};
 
     if let Some(Stop(trap)) = error.downcast_ref() {
         return *trap;
+    }
+    let unfit = |error| matches!(error, &InstantiationError::ElementSegmentDoesNotFit { .. });
+    if matches!(error.kind(), ErrorKind::Instantiation(error) if unfit(error)) {
+        return Trap::TableOutOfBounds;
     }
     match error.as_trap_code() {
         Some(Code::BadConversionToInteger) => Trap::BadConversion,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use igor_core::PreparedModule;
 use igor_core::engine::{Engine, EngineError, Module};
+use igor_core::prepare::NATIVE_BYTES_PER_SLOT;
 use wasmtime::{Config, WasmFeatures};
 
 use crate::cache::{CodeCache, EntryKey};
@@ -13,9 +14,9 @@ use crate::config::WasmtimeConfig;
 use crate::error::CacheError;
 use crate::module::WasmtimeModule;
 
-/// What guest code may use of the native stack. The stack guard stops a guest at 65,536 slots, which
-/// take 16 bytes each at most; this leaves eight times as much, so that the guard is always first.
-const WASM_STACK_BYTES: usize = 8 << 20;
+/// What guest code may use of the native stack: enough for the 65,536 slots at which the stack guard
+/// stops a guest, so that the guard is always first.
+const WASM_STACK_BYTES: usize = 65_536 * NATIVE_BYTES_PER_SLOT;
 
 /// What a thread that calls must have: the guest's part, and as much again for the host functions
 /// that run above it.

@@ -35,14 +35,14 @@ macro_rules! golden {
 
 const GOLDEN: [Golden; 12] = golden! {
     "gas_branches": 1_111, 28_443, "408b008569ba51281cef3ae953355b44f048a865e93181086e171461ee2cc839";
-    "gas_bulk_memory": 8_027_218_156_522_642_196, 20_881, "da9e74fedfd19b9c3e7bad8843efc028ace0592291c1edd589c026385d54740a";
+    "gas_bulk_memory": 8_027_218_156_522_642_196, 20_893, "64a75b34f4a8741c4b8cb468acadaf9d25a60481808844e724bcb86139726a5b";
     "gas_fib": 610, 21_704, "f88140447bae7b74dcc194ad4bda3ab2683416ee37eb26ec1e23a6b796efa8bc";
     "gas_globals": 166_893_005_371_092, 243, "b08849203a1ad23d9838010472422d3b92a566da5e0135c8ba4f143af306abc4";
     "gas_grow": 16, 52_311, "fdf8670db19f808d3e4f5c0a952a8d33d773e1993cae1460b5a95eb0be86f153";
     "gas_imports": 10_000_000_070, 2_203, "36a4cb2de01a2b611c774c53debfb63f52fdef02bee74e3991b47f5fd1c528da";
     "gas_indirect": -1_062_380_731_302_754_494, 4_405, "a4ed858518af58f32d33a6eb3aef904769301349bb1fb462ecf0afa0c3d336c6";
-    "gas_matmul": 4_665_842_574_451_787_901, 114_595, "db989950aed7fe95bf84d814f20e574a152667e374ea2a87cb2c33d92ff5695b";
-    "gas_mix": -1_896_173_932_002_045_376, 47_017, "96d23f619e1a104f22f4aa7eebfdd4dc760c908720512cab228fdfd490f281b4";
+    "gas_matmul": 4_665_842_574_451_787_901, 135_331, "db989950aed7fe95bf84d814f20e574a152667e374ea2a87cb2c33d92ff5695b";
+    "gas_mix": -1_896_173_932_002_045_376, 53_023, "12b70b26a53b12b5a13cf300120bb0e35addfc9504c1332e544b6313684c3481";
     "gas_multi_value": 123_456_789, 245, "4f3507981e3d42edf2ef0e19933b0feedc3b6eff7bea88b9f9f50e0c6129ee4b";
     "gas_switch": -8_500_977_963_581_822_806, 2_373, "9da55c8ab9fb7a6f2641c5d805a34b6a63e7eeaab546c6b47e4b3e481491faf0";
     "gas_tables": 45, 20_178, "29ab4a54e9b65e0d743d5d3aef169f4516ee2eff5c76abfe70144d54bc4bc28a";
@@ -142,7 +142,7 @@ fn gas_after_a_trap_is_exact(subject: &EngineSubject) {
     let calls: [(&str, &[Value], u64); 6] = [
         ("unreachable", &[], 5),
         ("div_s", &[Value::I32(1), Value::I32(0)], 5),
-        ("load", &[Value::I32(-1)], 13),
+        ("load", &[Value::I32(-1)], 19),
         ("fill", &[Value::I32(1), Value::I32(65_536)], 8_217),
         ("indirect", &[Value::I32(0)], 4),
         ("recurse", &[], 12_291),
