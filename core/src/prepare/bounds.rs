@@ -15,8 +15,11 @@ pub(super) const MEMORIES_MAX: u64 = 1;
 pub(super) const TABLES_MAX: u64 = 1;
 /// The most targets of one `br_table`; wasmtime takes 65,520.
 pub(super) const TARGETS_MAX: u64 = 32_768;
-/// The most blocks within each other. Cranelift's time grows with the square of it.
+/// The most blocks within each other.
 pub(super) const NESTING_MAX: u64 = 4_096;
+/// The most loops of one function that something branches back to. Cranelift's time for them grows with
+/// the square of their number, and the check at each head makes it ten times that.
+pub(super) const LOOPS_MAX: u64 = 1_000;
 /// The most locals and operands of one function together; wasmi takes 65,535.
 pub(super) const FRAME_MAX: u64 = 32_768;
 /// The most bytes of a prepared function; every engine's parser takes 7,654,321.
@@ -25,8 +28,14 @@ const PREPARED_MAX: u64 = 7_000_000;
 const GROWTH_MAX: u64 = 8;
 
 /// The most bytes of a prepared function, when originals may have `function_bytes_max`.
-pub(super) fn prepared_bytes_max(function_bytes_max: u64) -> u64 {
+pub(super) fn prepared_function_bytes_max(function_bytes_max: u64) -> u64 {
     function_bytes_max.saturating_mul(GROWTH_MAX).min(PREPARED_MAX)
+}
+
+/// The most bytes of a prepared module, when originals may have `module_bytes_max`. What compilers emit
+/// grows by a fifth.
+pub(super) fn prepared_module_bytes_max(module_bytes_max: u64) -> u64 {
+    module_bytes_max.saturating_mul(2).saturating_add(64 << 10)
 }
 
 /// Refuses more than `max` of something.

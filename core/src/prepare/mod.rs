@@ -184,7 +184,7 @@ pub fn prepare(module: &[u8], limits: &Limits) -> Result<PreparedModule, Prepare
         let original = body.body.as_bytes();
         let plan = body::walk(source, layout, limits, body, &mut allocations)?;
         let woven = body::weave(original, &plan, layout);
-        let max = bounds::prepared_bytes_max(limits.function_bytes_max);
+        let max = bounds::prepared_function_bytes_max(limits.function_bytes_max);
         within("bytes in one prepared function", count(woven.bytes.len()), max)?;
         bodies.push(woven);
         Ok(())
@@ -193,6 +193,8 @@ pub fn prepare(module: &[u8], limits: &Limits) -> Result<PreparedModule, Prepare
     let slots = i32::try_from(limits.stack_slots_max).unwrap_or(i32::MAX);
     let bytes = assemble::assemble(module, &source, layout, bodies, slots)
         .map_err(|error| PrepareError::Invalid { message: error.to_string(), offset: 0 })?;
+    let max = bounds::prepared_module_bytes_max(limits.module_bytes_max);
+    within("bytes once prepared", count(bytes.len()), max)?;
     debug_assert_eq!(validate(&bytes), Ok(()), "preparation wrote an invalid module");
     Ok(PreparedModule {
         code_hash: Hash::of(module),

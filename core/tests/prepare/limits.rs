@@ -116,7 +116,7 @@ fn every_row_is_enforced_exactly() {
 fn the_bounds_that_engines_need_are_enforced() {
     type Module = fn(u64) -> String;
 
-    let cases: [(&str, u64, Module); 8] = [
+    let cases: [(&str, u64, Module); 9] = [
         ("types", 10_000, |n| (0..n).map(|_| "(type (func))").collect()),
         ("imports", 1_000, |n| (0..n).map(|i| format!("(import \"a\" \"{i}\" (func))")).collect()),
         ("exports", 10_000, |n| {
@@ -130,6 +130,10 @@ fn the_bounds_that_engines_need_are_enforced() {
         }),
         ("nested blocks in one function", 4_096, |n| {
             format!("(func {} {})", repeated("block ", n), repeated("end ", n))
+        }),
+        ("loops in one function", 1_000, |n| {
+            // A loop that nothing branches back to does not count.
+            format!("(func (loop) {})", repeated("loop i32.const 0 br_if 0 end ", n))
         }),
         ("locals and operands in one function", 32_768, |n| {
             let operands = n - 10;
@@ -164,6 +168,19 @@ fn a_function_that_would_grow_too_much_is_refused() {
     let error = prepare(&wat(&nested), &limits).unwrap_err();
     let PrepareError::Limit { what, max, .. } = error else { panic!("{error}") };
     assert_eq!((what, max), ("bytes in one prepared function", 8 * 1_024));
+}
+
+/// The same for a whole module, of many functions that grow each.
+#[test]
+fn a_module_that_would_grow_too_much_is_refused() {
+    let function = format!("(func {})", repeated("loop i32.const 0 br_if 0 end ", 900));
+    let module = wat(&format!("(module {})", repeated(&function, 10)));
+    let module_bytes_max = u64::try_from(module.len()).unwrap();
+    let limits = Limits { module_bytes_max, ..Limits::default() };
+    let error = prepare(&module, &limits).unwrap_err();
+    let PrepareError::Limit { what, max, .. } = error else { panic!("{error}") };
+    assert_eq!((what, max), ("bytes once prepared", 2 * module_bytes_max + (64 << 10)));
+    assert!(prepare(&module, &Limits::default()).is_ok());
 }
 
 #[test]

@@ -54,6 +54,7 @@ pub(in super::super) fn walk(
         edits: Vec::new(),
         height: 0,
         operators: 0,
+        loops: 0,
         leaf: true,
     };
     let end = walk.run(&body, &mut validator)?;
@@ -86,6 +87,8 @@ struct Walk<'a> {
     edits: Vec<Edit>,
     height: u64,
     operators: u64,
+    /// Loops that something branches back to.
+    loops: u64,
     leaf: bool,
 }
 
@@ -115,6 +118,7 @@ impl Walk<'_> {
             self.visit(&op, span, validator);
             let open = bounds::count(self.controls.len()).saturating_sub(1);
             within("nested blocks in one function", open, bounds::NESTING_MAX)?;
+            within("loops in one function", self.loops, bounds::LOOPS_MAX)?;
         }
         finish(&reader)?;
         Ok(last)
@@ -214,6 +218,7 @@ impl Walk<'_> {
         let Some(control) = self.controls.pop() else { return };
         let fresh = self.fresh.end();
         if let Some(head) = control.head {
+            self.loops += u64::from(control.targeted);
             let floats = self.floats.end();
             self.blocks.end_loop(head, control.targeted, fresh, floats);
         }
