@@ -5,35 +5,9 @@
 //!
 //! The recorder keeps the observations of one tick at a time and does not know how they are stored.
 
+use igor_format::{ObservationKind, Observations};
+
 use crate::trap::Trap;
-
-/// What kind of thing was observed. Numbers are part of the journal's format and never reused; 1 to
-/// 9 are the original's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObservationKind(pub u16);
-
-impl ObservationKind {
-    /// `clock_now`: i64 nanoseconds.
-    pub const CLOCK_NOW: Self = Self(1);
-    /// `rand_bytes`: the bytes, or none if the source failed.
-    pub const RAND_BYTES: Self = Self(2);
-    /// `log_emit`: the text, sent out.
-    pub const LOG_EMIT: Self = Self(3);
-    /// `wallet_balance`: i64 microcents.
-    pub const WALLET_BALANCE: Self = Self(4);
-    /// `wallet_receipt_count`: i32.
-    pub const WALLET_RECEIPT_COUNT: Self = Self(5);
-    /// `wallet_receipt`: the receipt, or nothing if there is none of that index.
-    pub const WALLET_RECEIPT: Self = Self(6);
-    /// `node_price`: i64 microcents per second.
-    pub const NODE_PRICE: Self = Self(7);
-    /// WASI `clock_time_get`: i64 nanoseconds.
-    pub const WASI_CLOCK: Self = Self(10);
-    /// WASI `random_get`: the bytes, or none if the source failed.
-    pub const WASI_RANDOM: Self = Self(11);
-    /// WASI `fd_write` to stdout or stderr: a line, sent out.
-    pub const WASI_WRITE: Self = Self(12);
-}
 
 /// The most that may be recorded in one tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,56 +16,6 @@ pub struct ObservationLimits {
     pub count_max: usize,
     /// Bytes of all payloads together.
     pub bytes_max: usize,
-}
-
-/// The observations of one tick, in order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observations {
-    entries: Vec<(ObservationKind, usize)>,
-    payloads: Vec<u8>,
-}
-
-impl Observations {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Bytes of all payloads together.
-    pub fn bytes(&self) -> usize {
-        self.payloads.len()
-    }
-
-    /// The observation at `index`.
-    pub fn get(&self, index: usize) -> Option<(ObservationKind, &[u8])> {
-        let (kind, end) = *self.entries.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => self.entries.get(before)?.1,
-            None => 0,
-        };
-        Some((kind, self.payloads.get(start..end)?))
-    }
-
-    /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (ObservationKind, &[u8])> {
-        (0..self.len()).filter_map(|index| self.get(index))
-    }
-
-    /// Appends one.
-    pub fn push(&mut self, kind: ObservationKind, payload: &[u8]) {
-        self.payloads.extend_from_slice(payload);
-        self.entries.push((kind, self.payloads.len()));
-    }
-
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.payloads.clear();
-    }
 }
 
 /// Where a replay departed from its record.
@@ -196,9 +120,10 @@ impl Recorder {
         if index >= self.limits.count_max {
             return Err(Trap::ObservationLimit);
         }
-        let start = self.current.payloads.len();
         match &mut self.mode {
-            Mode::Live => produce(&mut self.current.payloads),
+            Mode::Live => {
+                self.current.push_with(kind, produce);
+            }
             Mode::Replay { record, divergence } => {
                 let problem = match record.get(index) {
                     None => DivergenceProblem::Exhausted { asked: kind },
@@ -209,15 +134,15 @@ impl Recorder {
                         DivergenceProblem::Payload { asked: kind }
                     }
                     Some((_, payload)) => {
-                        self.current.payloads.extend_from_slice(payload);
-                        return self.accept(kind, start);
+                        self.current.push(kind, payload);
+                        return self.accept(index);
                     }
                 };
                 divergence.get_or_insert(Divergence { index, problem });
                 return Err(Trap::Diverged);
             }
         }
-        self.accept(kind, start)
+        self.accept(index)
     }
 
     /// Observes an i64, recorded as its eight bytes in little-endian order.
@@ -297,14 +222,13 @@ impl Recorder {
         std::mem::take(&mut self.current)
     }
 
-    fn accept(&mut self, kind: ObservationKind, start: usize) -> Result<&[u8], Trap> {
-        let end = self.current.payloads.len();
-        if end > self.limits.bytes_max {
-            self.current.payloads.truncate(start);
+    /// Keeps the observation at `index`, the last one, if it is within the limits.
+    fn accept(&mut self, index: usize) -> Result<&[u8], Trap> {
+        if self.current.bytes() > self.limits.bytes_max {
+            self.current.pop();
             return Err(Trap::ObservationLimit);
         }
-        self.current.entries.push((kind, end));
-        Ok(self.current.payloads.get(start..).unwrap_or_default())
+        Ok(self.current.get(index).map_or(&[], |(_, payload)| payload))
     }
 }
 

@@ -32,6 +32,8 @@ mod history;
 #[cfg(feature = "full")]
 mod identity;
 #[cfg(feature = "full")]
+mod journal;
+#[cfg(feature = "full")]
 mod key;
 #[cfg(feature = "full")]
 mod manifest;
@@ -71,6 +73,12 @@ pub use history::{
 };
 #[cfg(feature = "full")]
 pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};
+#[cfg(feature = "full")]
+pub use journal::{
+    EffectOutcome, FailedOperation, FundedRecord, ObservationKind, Observations, OwnerRecord,
+    Predecessor, Record, RecordError, RecoveredRecord, Segment, SegmentClosing, SegmentError,
+    SegmentOpening, StartedRecord, TickFailedRecord, TickPart, TickRecord,
+};
 #[cfg(feature = "full")]
 pub use key::{AgentKey, Domain, PublicKey, Signature, SignatureError};
 #[cfg(feature = "full")]

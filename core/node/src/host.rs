@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use igor_core::engine::{Caller, Host, Value};
+use igor_core::format::ObservationKind;
 use igor_core::format::{Hash, Microcents, Price, Tick};
 use igor_core::gas::{CancelFlag, GasGate};
-use igor_core::observe::{ObservationKind, ObservationLimits, Recorder};
+use igor_core::observe::{ObservationLimits, Recorder};
 use igor_core::{Clock, Entropy, Limits, Trap};
 
 use crate::abi::Binding;

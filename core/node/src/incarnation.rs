@@ -6,10 +6,10 @@ use std::any::Any;
 use std::sync::Arc;
 
 use igor_core::engine::{InjectedGlobal, Instance, Value, guest_slice, guest_slice_mut};
+use igor_core::format::Observations;
 use igor_core::format::{Gas, Nanos, Tick};
 use igor_core::gas::CallLimits;
 use igor_core::meter::Usage;
-use igor_core::observe::Observations;
 use igor_core::prepare::START;
 use igor_core::trap::{CallError, NodeFault, Trap};
 

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use igor_core::Meter;
+use igor_core::format::Observations;
 use igor_core::format::{AgentKey, Carry, Gas, MeterName, Nanos, Price};
 use igor_core::meter::{Usage, affordable_nominal, charge_nominal};
-use igor_core::observe::Observations;
 use igor_core::storage::Version;
 use igor_core::trap::NodeFault;
 

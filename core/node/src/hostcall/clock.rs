@@ -1,7 +1,7 @@
 //! Capability `clock`: the wall clock. Not WASI's clocks, though those follow the same capability.
 
 use igor_core::Trap;
-use igor_core::observe::ObservationKind;
+use igor_core::format::ObservationKind;
 
 use crate::host::NodeHost;
 

@@ -2,7 +2,7 @@
 
 use igor_core::Trap;
 use igor_core::engine::{Caller, guest_slice_mut};
-use igor_core::observe::ObservationKind;
+use igor_core::format::ObservationKind;
 
 use crate::host::{NodeHost, charge_random};
 

@@ -2,7 +2,7 @@
 //! stand-in that any replay computes again.
 
 use igor_core::engine::Caller;
-use igor_core::observe::ObservationKind;
+use igor_core::format::ObservationKind;
 
 use super::errno::Errno;
 use super::{Failure, put};

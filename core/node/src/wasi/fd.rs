@@ -2,7 +2,7 @@
 //! log lines. There are no others.
 
 use igor_core::engine::{Caller, guest_slice};
-use igor_core::observe::ObservationKind;
+use igor_core::format::ObservationKind;
 
 use super::errno::Errno;
 use super::lines::LineBuffer;

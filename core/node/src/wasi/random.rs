@@ -2,7 +2,7 @@
 //! the limit's size each; without it from a stand-in that any replay computes again.
 
 use igor_core::engine::{Caller, guest_slice_mut};
-use igor_core::observe::ObservationKind;
+use igor_core::format::ObservationKind;
 
 use super::Failure;
 use super::errno::Errno;
