@@ -1,6 +1,8 @@
 //! Guests of ordinary toolchains on every linked engine: they start, run, resume, and find in WASI what
 //! its specification here says. What they are is in `fixtures/wasi/README.md`.
 
+use std::collections::BTreeSet;
+
 use conformance::world::{Guest, Transcript, World};
 use igor_core::Engine;
 use igor_core::format::{Checkpoint, Decoder};
@@ -70,28 +72,45 @@ const ERRNOS: [(&str, u16); 45] = [
 
 /// Runs a guest for [`TICKS`] ticks on each linked engine; all must tell and leave the same.
 fn live(module: &[u8], manifest: &str) -> (Transcript, Vec<u8>) {
+    let (mut runs, state) = live_in_runs(module, manifest, &[TICKS]);
+    (runs.remove(0), state)
+}
+
+/// Runs a guest for so many ticks, and after a stop for so many more, on each linked engine; all must
+/// tell and leave the same.
+fn live_in_runs(module: &[u8], manifest: &str, ticks: &[u64]) -> (Vec<Transcript>, Vec<u8>) {
     let registry = Registry::<dyn Engine>::linked().expect("plugin names differ");
     let engines = EXPECTED.iter().filter(|plugin| plugin.starts_with("engine::")).count();
     assert_eq!(registry.entries().len(), engines, "every engine is linked");
     let mut lives = registry.entries().iter().map(|entry| {
         let world = World::in_memory(entry.name);
         let guest = Guest::new("guest", module, manifest);
-        let mut transcript = world.run(&guest, TICKS).expect("the guest is an agent");
-        assert_eq!(transcript.reason, StopReason::Ticks, "{}: {transcript:?}", entry.name);
-        for event in &mut transcript.events {
-            if let RunEvent::Started(started) = event {
-                // All that may differ.
-                started.engine.clear();
+        let run = |ticks: &u64| run(&world, &guest, *ticks);
+        (entry.name, ticks.iter().map(run).collect::<Vec<_>>(), state(&world))
+    });
+    let (first, transcripts, state) = lives.next().expect("an engine is linked");
+    for (name, other_transcripts, other_state) in lives {
+        for (run, other) in transcripts.iter().zip(&other_transcripts) {
+            for (event, other) in run.events.iter().zip(&other.events) {
+                assert_eq!(other, event, "{name} against {first}");
             }
         }
-        (entry.name, transcript, state(&world))
-    });
-    let (first, transcript, state) = lives.next().expect("an engine is linked");
-    for (name, other_transcript, other_state) in lives {
-        assert_eq!(other_transcript, transcript, "{name} against {first}");
+        assert_eq!(other_transcripts, transcripts, "{name} against {first}");
         assert_eq!(other_state, state, "{name} against {first}");
     }
-    (transcript, state)
+    (transcripts, state)
+}
+
+/// What one run tells, but for the engine's name, which may differ.
+fn run(world: &World, guest: &Guest, ticks: u64) -> Transcript {
+    let mut transcript = world.run(guest, ticks).expect("the guest is an agent");
+    assert_eq!(transcript.reason, StopReason::Ticks, "{transcript:?}");
+    for event in &mut transcript.events {
+        if let RunEvent::Started(started) = event {
+            started.engine.clear();
+        }
+    }
+    transcript
 }
 
 /// The state in the guest's current checkpoint.
@@ -175,6 +194,48 @@ fn a_guest_with_a_c_library_runs() {
     let of_tick = |tick| vec![format!("tick {tick} on stdout"), format!("tick {tick} on stderr")];
     let lines: Vec<&str> = transcript.lines().filter(|line| *line != "born").collect();
     assert_eq!(lines, expected_lines(of_tick));
+}
+
+#[test]
+fn a_guest_in_go_runs_stops_and_continues() {
+    let module = include_bytes!("../fixtures/wasi/go.wasm");
+    let (runs, state) = live_in_runs(module, NOTHING, &[23, 27]);
+    let mut decoder = Decoder::new(&state);
+    assert_eq!(decoder.u64(), 50);
+    let unix_ns = decoder.u64();
+    let second = STAND_IN_NS + 50 * SECOND_NS;
+    assert!((second..second + SECOND_NS).contains(&unix_ns), "{unix_ns}");
+    let (drawn, shuffled) = (decoder.u64(), decoder.u64());
+    assert!(drawn != 0 && shuffled != 0 && drawn != shuffled, "two sources of random numbers");
+    assert!(f64::from_bits(decoder.u64()).is_finite());
+    for residue in 0..7 {
+        let sum: u64 = (1..=50).filter(|tick| tick % 7 == residue).sum();
+        assert_eq!(decoder.u64(), sum, "{residue}");
+    }
+    assert_eq!(decoder.finish(), Ok(()));
+
+    let ticks: Vec<_> = runs.iter().flat_map(Transcript::ticks).collect();
+    assert_eq!(ticks.len(), 50);
+    let lines: Vec<&str> = runs.iter().flat_map(Transcript::lines).collect();
+    let awake = awake(&lines);
+    assert_eq!(awake.len(), 50, "{lines:?}");
+    // What is not in the state begins anew with each instance: at each checkpoint, and after the stop.
+    assert!(awake.iter().any(|ticks| *ticks > 1) && awake[23] == 1, "{awake:?}");
+    let begun = awake.iter().filter(|ticks| **ticks == 1).count();
+    assert!(lines.iter().filter(|line| **line == "born").count() >= begun, "{lines:?}");
+    // Go shuffles its maps by random numbers, here the stand-in's: walks differ, engines do not.
+    let walks = lines.iter().filter_map(|line| line.split_once("residues "));
+    assert!(walks.map(|(_, walk)| walk).collect::<BTreeSet<_>>().len() > 10, "{lines:?}");
+}
+
+/// For how many ticks the Go guest had been awake, as each tick's line says.
+fn awake(lines: &[&str]) -> Vec<u64> {
+    let of_line = |(index, line): (usize, &&str)| {
+        let rest = line.strip_prefix(&format!("tick {}, awake for ", index + 1))?;
+        rest.split(',').next()?.parse().ok()
+    };
+    let ticks = lines.iter().filter(|line| line.starts_with("tick "));
+    ticks.enumerate().map(|line| of_line(line).expect("the guest says so")).collect()
 }
 
 #[test]
