@@ -218,7 +218,7 @@ impl AgentRecord {
 }
 
 impl ExecutionLimits {
-    fn encode(&self, encoder: &mut Encoder) {
+    pub(crate) fn encode(&self, encoder: &mut Encoder) {
         for limit in [
             self.tick_gas_max,
             self.stack_slots_max,
@@ -235,7 +235,7 @@ impl ExecutionLimits {
         }
     }
 
-    fn decode(decoder: &mut Decoder<'_>) -> Self {
+    pub(crate) fn decode(decoder: &mut Decoder<'_>) -> Self {
         Self {
             tick_gas_max: decoder.u64(),
             stack_slots_max: decoder.u64(),

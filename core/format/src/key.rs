@@ -114,6 +114,10 @@ pub struct SignatureError;
 pub enum Domain {
     /// A fund record, `igor/fund/1`.
     Fund,
+    /// The closing of an audit segment, `igor/segment/1`.
+    Segment,
+    /// A summary of collected segments, `igor/summary/1`.
+    Summary,
 }
 
 impl Domain {
@@ -122,6 +126,8 @@ impl Domain {
     pub const fn tag(self) -> &'static [u8] {
         match self {
             Self::Fund => b"igor/fund/1\0",
+            Self::Segment => b"igor/segment/1\0",
+            Self::Summary => b"igor/summary/1\0",
         }
     }
 }
@@ -156,11 +162,36 @@ impl AgentKey {
     }
 }
 
+/// A node's private key. It is erased from memory when dropped, and signs no checkpoint.
+pub struct NodeKey(SigningKey);
+
+impl NodeKey {
+    /// The key that grows from 32 secret bytes. The caller erases its copy.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    /// The public half, which is the node's NodeId.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs `message` under the tag of `domain`.
+    pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
+        Signature(self.0.sign(&[domain.tag(), message].concat()).to_bytes())
+    }
+
+    /// The 32 secret bytes. Only for the node key file.
+    pub(crate) fn seed(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Fails to compile if `AgentKey` implements the trait: then both implementations apply and the
+    /// Fails to compile if a private key implements the trait: then both implementations apply and the
     /// inference of `_` is ambiguous.
     macro_rules! assert_not_implemented {
         ($($name:ident: $($bound:path),+;)*) => {$(
@@ -173,6 +204,7 @@ mod tests {
                 impl<T: ?Sized $(+ $bound)+> AmbiguousIf<Marker> for T {}
             }
             let _ = <AgentKey as $name::AmbiguousIf<_>>::check;
+            let _ = <NodeKey as $name::AmbiguousIf<_>>::check;
         )*};
     }
 
@@ -191,6 +223,7 @@ mod tests {
     fn a_private_key_is_erased_on_drop() {
         fn erased<T: zeroize::ZeroizeOnDrop>(_: &T) {}
         erased(&AgentKey::from_seed(&[7; 32]).0);
+        erased(&NodeKey::from_seed(&[7; 32]).0);
     }
 
     #[test]
@@ -208,10 +241,11 @@ mod tests {
 
     #[test]
     fn no_tag_begins_like_a_checkpoint_or_ends_without_a_zero() {
-        let tag = Domain::Fund.tag();
-        assert!(tag.starts_with(b"igor/"), "a checkpoint begins with its version, 2 to 4");
-        assert_eq!(tag.iter().filter(|byte| **byte == 0).count(), 1);
-        assert_eq!(tag.last(), Some(&0));
+        for tag in [Domain::Fund, Domain::Segment, Domain::Summary].map(Domain::tag) {
+            assert!(tag.starts_with(b"igor/"), "a checkpoint begins with its version, 2 to 4");
+            assert_eq!(tag.iter().filter(|byte| **byte == 0).count(), 1);
+            assert_eq!(tag.last(), Some(&0));
+        }
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub mod migrate;
 #[cfg(feature = "full")]
 mod money;
 #[cfg(feature = "full")]
+mod node_key;
+#[cfg(feature = "full")]
 mod payment;
 #[cfg(feature = "full")]
 mod quantity;
@@ -75,16 +77,19 @@ pub use history::{
 pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};
 #[cfg(feature = "full")]
 pub use journal::{
-    EffectOutcome, FailedOperation, FundedRecord, ObservationKind, Observations, OwnerRecord,
-    Predecessor, Record, RecordError, RecoveredRecord, Segment, SegmentClosing, SegmentError,
-    SegmentOpening, StartedRecord, TickFailedRecord, TickPart, TickRecord,
+    EffectOutcome, Entry, EntryError, FailedOperation, FieldError, FundedRecord, JournalTail,
+    ObservationKind, Observations, OpenJournal, OpenSegment, OwnerRecord, Predecessor, Record,
+    RecordError, RecoveredRecord, Segment, SegmentClosing, SegmentContents, SegmentError,
+    SegmentOpening, StartedRecord, TickFailedRecord, TickPart, TickRecord, read_journal,
 };
 #[cfg(feature = "full")]
-pub use key::{AgentKey, Domain, PublicKey, Signature, SignatureError};
+pub use key::{AgentKey, Domain, NodeKey, PublicKey, Signature, SignatureError};
 #[cfg(feature = "full")]
 pub use manifest::{Capability, Manifest, ManifestError, MigrationPolicy, ResourceLimits};
 #[cfg(feature = "full")]
 pub use money::{AmountError, Microcents, Price};
+#[cfg(feature = "full")]
+pub use node_key::{NODE_KEY_BYTES, NodeKeyError, decode_node_key, encode_node_key};
 #[cfg(feature = "full")]
 pub use payment::{PaymentError, PaymentReceipt};
 #[cfg(feature = "full")]

@@ -108,11 +108,15 @@ pub(crate) fn key(scope: &Scope, name: &str) -> Option<Key> {
         Scope::Checkpoints => Key::Checkpoint(name.strip_suffix(CHECKPOINT)?.parse().ok()?),
         Scope::History(agent) => match name.parse().ok()? {
             HistoryFile::Checkpoint { tick, copy } => Key::History(agent.clone(), tick, copy),
-            HistoryFile::Fund(_) => return None,
+            HistoryFile::Fund(_) | HistoryFile::Segment { .. } | HistoryFile::Summary => {
+                return None;
+            }
         },
         Scope::Funds(agent) => match name.parse().ok()? {
             HistoryFile::Fund(id) => Key::Fund(agent.clone(), *id.as_bytes()),
-            HistoryFile::Checkpoint { .. } => return None,
+            HistoryFile::Checkpoint { .. } | HistoryFile::Segment { .. } | HistoryFile::Summary => {
+                return None;
+            }
         },
     };
     // Only the one spelling that writing would give: `7.ckpt` is not tick 7.

@@ -19,6 +19,15 @@ pub enum HistoryFile {
     },
     /// A fund record: its id between `fund-` and `.rec`.
     Fund(FundId),
+    /// An audit segment, named like the checkpoint that closes it, as in `0000000016.seg`.
+    Segment {
+        /// The checkpoint's tick.
+        tick: Tick,
+        /// Its number among the checkpoints of that tick.
+        copy: u32,
+    },
+    /// What was said of the segments that were removed: `collected.sum`.
+    Summary,
 }
 
 /// The text is not the name of a file in a history.
@@ -30,6 +39,9 @@ impl HistoryFile {
     const CHECKPOINT_SUFFIX: &str = ".ckpt";
     const FUND_PREFIX: &str = "fund-";
     const FUND_SUFFIX: &str = ".rec";
+    const SEGMENT_SUFFIX: &str = ".seg";
+    const SUMMARY_SUFFIX: &str = ".sum";
+    const SUMMARY: &str = "collected.sum";
 
     /// Whether a file of this name should be a checkpoint, however the rest of it is spelled.
     pub fn is_checkpoint(name: &str) -> bool {
@@ -41,21 +53,36 @@ impl HistoryFile {
         name.starts_with(Self::FUND_PREFIX) && name.ends_with(Self::FUND_SUFFIX)
     }
 
-    /// The tick in the name of a checkpoint.
+    /// Whether a file of this name should be an audit segment, however the rest of it is spelled.
+    pub fn is_segment(name: &str) -> bool {
+        name.ends_with(Self::SEGMENT_SUFFIX)
+    }
+
+    /// Whether a file of this name should be a summary, however the rest of it is spelled.
+    pub fn is_summary(name: &str) -> bool {
+        name.ends_with(Self::SUMMARY_SUFFIX)
+    }
+
+    /// The tick in the name of a checkpoint or of the segment that it closes.
     pub const fn tick(self) -> Option<Tick> {
         match self {
-            Self::Checkpoint { tick, .. } => Some(tick),
-            Self::Fund(_) => None,
+            Self::Checkpoint { tick, .. } | Self::Segment { tick, .. } => Some(tick),
+            Self::Fund(_) | Self::Summary => None,
         }
     }
 }
 
 impl fmt::Display for HistoryFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Checkpoint { tick, copy: 0 } => write!(f, "{:010}.ckpt", tick.0),
-            Self::Checkpoint { tick, copy } => write!(f, "{:010}_{copy:03}.ckpt", tick.0),
-            Self::Fund(id) => write!(f, "fund-{id}.rec"),
+        let (tick, copy, suffix) = match self {
+            Self::Checkpoint { tick, copy } => (tick, copy, Self::CHECKPOINT_SUFFIX),
+            Self::Segment { tick, copy } => (tick, copy, Self::SEGMENT_SUFFIX),
+            Self::Fund(id) => return write!(f, "fund-{id}.rec"),
+            Self::Summary => return f.write_str(Self::SUMMARY),
+        };
+        match copy {
+            0 => write!(f, "{:010}{suffix}", tick.0),
+            copy => write!(f, "{:010}_{copy:03}{suffix}", tick.0),
         }
     }
 }
@@ -68,16 +95,24 @@ impl FromStr for HistoryFile {
         let name = if let Some(rest) = text.strip_prefix(Self::FUND_PREFIX) {
             let id = rest.strip_suffix(Self::FUND_SUFFIX).ok_or(HistoryFileError)?;
             Self::Fund(id.parse().map_err(|_| HistoryFileError)?)
+        } else if let Some(stem) = text.strip_suffix(Self::CHECKPOINT_SUFFIX) {
+            let (tick, copy) = numbers(stem)?;
+            Self::Checkpoint { tick, copy }
+        } else if let Some(stem) = text.strip_suffix(Self::SEGMENT_SUFFIX) {
+            let (tick, copy) = numbers(stem)?;
+            Self::Segment { tick, copy }
         } else {
-            let stem = text.strip_suffix(Self::CHECKPOINT_SUFFIX).ok_or(HistoryFileError)?;
-            let (tick, copy) = stem.split_once('_').unwrap_or((stem, "0"));
-            Self::Checkpoint {
-                tick: Tick(tick.parse().map_err(|_| HistoryFileError)?),
-                copy: copy.parse().map_err(|_| HistoryFileError)?,
-            }
+            Self::Summary
         };
         if name.to_string() == text { Ok(name) } else { Err(HistoryFileError) }
     }
+}
+
+/// The tick and the number in a name without its ending.
+fn numbers(stem: &str) -> Result<(Tick, u32), HistoryFileError> {
+    let (tick, copy) = stem.split_once('_').unwrap_or((stem, "0"));
+    let tick = Tick(tick.parse().map_err(|_| HistoryFileError)?);
+    Ok((tick, copy.parse().map_err(|_| HistoryFileError)?))
 }
 
 #[cfg(test)]
@@ -96,7 +131,14 @@ mod tests {
             let name = HistoryFile::Checkpoint { tick: Tick(tick), copy };
             assert_eq!(text.parse(), Ok(name));
             assert_eq!(name.to_string(), text);
+            let (text, name) =
+                (text.replace(".ckpt", ".seg"), HistoryFile::Segment { tick: Tick(tick), copy });
+            assert_eq!(text.parse(), Ok(name));
+            assert_eq!(name.to_string(), text);
+            assert_eq!(name.tick(), Some(Tick(tick)));
         }
+        assert_eq!("collected.sum".parse(), Ok(HistoryFile::Summary));
+        assert_eq!(HistoryFile::Summary.to_string(), "collected.sum");
         let name = HistoryFile::Fund(FundId::from_bytes([0x0a; 16]));
         assert_eq!(name.to_string(), format!("fund-{}.rec", "0a".repeat(16)));
         assert_eq!(name.to_string().parse(), Ok(name));
@@ -109,6 +151,9 @@ mod tests {
             "",
             ".ckpt",
             "16.ckpt",
+            "16.seg",
+            "other.sum",
+            ".sum",
             "00000000016.ckpt",
             "0000000016_000.ckpt",
             "0000000016_1.ckpt",

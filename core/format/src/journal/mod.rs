@@ -8,15 +8,21 @@
 //! it. Its records lie in the agent's log until then, and afterwards, sealed by the agent's and the
 //! node's signature, beside the checkpoints.
 
+mod entry;
+mod field;
 mod observations;
 mod opening;
+mod reader;
 mod record;
 mod segment;
 
+pub use entry::{Entry, EntryError};
+pub use field::FieldError;
 pub use observations::{ObservationKind, Observations};
 pub use opening::{Predecessor, SegmentOpening};
+pub use reader::{JournalTail, OpenJournal, OpenSegment, read_journal};
 pub use record::{
     EffectOutcome, FailedOperation, FundedRecord, OwnerRecord, Record, RecordError,
     RecoveredRecord, StartedRecord, TickFailedRecord, TickPart, TickRecord,
 };
-pub use segment::{Segment, SegmentClosing, SegmentError};
+pub use segment::{Segment, SegmentClosing, SegmentContents, SegmentError};

@@ -1,6 +1,11 @@
 //! What a guest saw and sent during one operation: kinds and payloads, in order. Who produces them,
 //! and within which limits, is the business of the recorder.
 
+use crate::{DecodeError, Decoder, Encoder};
+
+/// Bytes in front of each payload: its kind and its length.
+const HEAD_BYTES: usize = 6;
+
 /// What kind of thing was observed. Numbers are part of the journal's format and never reused; 1 to
 /// 9 are the original's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,5 +100,35 @@ impl Observations {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.payloads.clear();
+    }
+    /// Bytes of the encoding.
+    pub(super) fn encoded_bytes(&self) -> usize {
+        self.len().saturating_mul(HEAD_BYTES).saturating_add(self.bytes()).saturating_add(4)
+    }
+
+    /// Writes a number of 4 bytes, then of each one the kind, the length and the payload.
+    ///
+    /// # Panics
+    /// If there are 2^32 or more, or a payload has as many bytes; the limits of a tick are below.
+    pub(super) fn encode(&self, encoder: &mut Encoder) {
+        encoder.u32(u32::try_from(self.len()).expect("fewer observations than 2^32"));
+        for (kind, payload) in self.iter() {
+            encoder.raw(&kind.0.to_le_bytes()).bytes(payload);
+        }
+    }
+
+    /// Reads what `encode` wrote. The number in front is believed only as far as the bytes reach.
+    pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let count = usize::try_from(decoder.u32()).unwrap_or(usize::MAX);
+        let heads = count.saturating_mul(HEAD_BYTES);
+        let payloads = decoder.remaining().checked_sub(heads).ok_or(DecodeError::ShortRead)?;
+        let mut read =
+            Self { entries: Vec::with_capacity(count), payloads: Vec::with_capacity(payloads) };
+        for _ in 0..count {
+            let kind = ObservationKind(u16::from_le_bytes(decoder.array()));
+            read.push(kind, decoder.bytes());
+        }
+        decoder.status()?;
+        Ok(read)
     }
 }

@@ -2,7 +2,12 @@
 //! stated by the node that holds the agent and signed, with all that follows, when the segment is
 //! sealed.
 
-use crate::{Carry, Epoch, ExecutionLimits, Hash, MeterName, Microcents, Price, PublicKey, Tick};
+use super::field::{self, FieldError};
+use crate::{Carry, Decoder, Encoder, Epoch, ExecutionLimits, Hash, MeterName, Microcents, Price};
+use crate::{PublicKey, Tick};
+
+/// More bytes than the fields of fixed size and the meter's name have together.
+const FIXED_BYTES_MAX: usize = 448;
 
 /// The terms of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,4 +55,44 @@ pub enum Predecessor {
     NotJournaled,
     /// The segment with this hash, see [`SegmentClosing::hash`](crate::SegmentClosing::hash).
     Segment(Hash),
+}
+
+impl SegmentOpening {
+    /// At least as many bytes as the encoding has.
+    pub(super) const fn encoded_bytes_max(&self) -> usize {
+        self.manifest.len().saturating_add(FIXED_BYTES_MAX)
+    }
+
+    pub(super) fn encode(&self, encoder: &mut Encoder) {
+        encoder.raw(self.agent.as_bytes()).raw(self.node.as_bytes());
+        encoder.u64(self.epoch.major).u64(self.epoch.generation);
+        encoder.raw(self.module.as_bytes()).bytes(&self.manifest);
+        self.limits.encode(encoder);
+        encoder.u32(self.preparation_version).u32(self.cost_table_version).u32(self.abi_version);
+        encoder.str(self.meter.as_str()).i64(self.price.microcents().get());
+        encoder.u64(self.tick.0).i64(self.budget.get()).u32(self.carry.get());
+        encoder.raw(self.checkpoint.as_bytes());
+        self.predecessor.encode(encoder);
+    }
+
+    pub(super) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, FieldError> {
+        Ok(Self {
+            agent: PublicKey::from_bytes(decoder.array()),
+            node: PublicKey::from_bytes(decoder.array()),
+            epoch: Epoch { major: decoder.u64(), generation: decoder.u64() },
+            module: Hash::from_bytes(decoder.array()),
+            manifest: decoder.bytes().to_vec(),
+            limits: ExecutionLimits::decode(decoder),
+            preparation_version: decoder.u32(),
+            cost_table_version: decoder.u32(),
+            abi_version: decoder.u32(),
+            meter: MeterName::new(decoder.str()).map_err(|_| FieldError::Meter)?,
+            price: Price::per_second(field::amount(decoder)?),
+            tick: Tick(decoder.u64()),
+            budget: field::amount(decoder)?,
+            carry: field::carry(decoder)?,
+            checkpoint: Hash::from_bytes(decoder.array()),
+            predecessor: Predecessor::decode(decoder)?,
+        })
+    }
 }

@@ -2,7 +2,9 @@
 //! are what was, not what should be: whether a charge follows from the usage, or a state from the
 //! observations, is for the verifier to find out.
 
-use super::{ObservationKind, Observations, SegmentOpening};
+mod codec;
+
+use super::{FieldError, ObservationKind, Observations, SegmentOpening};
 use crate::{Epoch, FundId, Gas, Hash, Microcents, Nanos, Tick};
 
 /// One event of an agent's life.
@@ -144,7 +146,7 @@ pub struct RecoveredRecord {
     pub discarded_to: Tick,
     /// The charges of what is given up, which stay charged.
     pub charges: Microcents,
-    /// Why, in words; at most 1,024 bytes.
+    /// Why, in words; of more than 1,024 bytes only the first are kept.
     pub reason: String,
 }
 
@@ -155,4 +157,10 @@ pub enum RecordError {
     /// It is of a kind that this version does not know.
     #[error("kind {0} is not known")]
     UnknownKind(u8),
+    /// One of its fields is unsound, or it ends elsewhere.
+    #[error("{0}")]
+    Field(#[from] FieldError),
+    /// Nothing would be added.
+    #[error("a funding cannot add nothing")]
+    NothingFunded,
 }
