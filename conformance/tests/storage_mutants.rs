@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use igor_storage_fs::{FsConfig, FsStorage};
 use tempfile::TempDir;
 
 /// A fault, and the case that is about it.
-const FAULTS: [(Fault, &str); 16] = [
+const FAULTS: [(Fault, &str); 19] = [
     (Fault::SkipsFileSync, "power_cuts_lose_nothing_acknowledged"),
     (Fault::SkipsDirectorySync, "power_cuts_lose_nothing_acknowledged"),
     (Fault::SkipsDirectorySync, "what_a_successor_found_survives_a_power_cut"),
@@ -35,6 +36,9 @@ const FAULTS: [(Fault, &str); 16] = [
     (Fault::FailsGroupsTogether, "a_failed_group_leaves_the_others"),
     (Fault::AppendsAnywhere, "an_append_needs_the_length_of_the_log"),
     (Fault::AppendsAnywhere, "a_stale_holder_cannot_append"),
+    (Fault::TrimsOneTooMany, "a_trim_loses_no_record_that_stays"),
+    (Fault::TrimsOneTooMany, "trims_and_appends_in_any_order_keep_the_rest"),
+    (Fault::CountsFromTheTrim, "a_trimmed_log_keeps_its_positions"),
     (Fault::ReadsWhatItReadBefore, "two_openers_see_one_store"),
     (Fault::HoldsForEverybody, "claims_exclude_as_their_kinds_say"),
     (Fault::ForgetsPoison, "any_failed_operation_poisons_the_store"),
@@ -65,6 +69,10 @@ enum Fault {
     FailsGroupsTogether,
     /// An append goes to the end, wherever that is.
     AppendsAnywhere,
+    /// A trim also takes the first record that is to stay.
+    TrimsOneTooMany,
+    /// After a trim, positions begin with zero again.
+    CountsFromTheTrim,
     /// A value that was read once is never read again.
     ReadsWhatItReadBefore,
     /// Every claim is granted.
@@ -251,8 +259,8 @@ impl FaultyStore {
 
     /// The group as a store with this fault takes it.
     async fn falsified(&self, mut group: Group) -> Group {
-        let log = self.store().read_log(&group.agent, Seq(0), usize::MAX).await;
-        let mut end = u64::try_from(log.map_or(0, |log| log.len())).expect("a small log");
+        let bounds = self.store().log_bounds(&group.agent).await.unwrap_or(Seq(0)..Seq(0));
+        let mut end = bounds.end.0;
         for operation in &mut group.operations {
             match operation {
                 Operation::Put { precondition, .. } | Operation::Delete { precondition, .. }
@@ -263,6 +271,14 @@ impl FaultyStore {
                 Operation::Append { at, records } if self.fault == Fault::AppendsAnywhere => {
                     *at = Seq(end);
                     end += u64::try_from(records.len()).expect("few records");
+                }
+                Operation::Trim { before } if self.fault == Fault::TrimsOneTooMany => {
+                    before.0 = (before.0 + 1).min(end);
+                }
+                Operation::Append { at: position, .. } | Operation::Trim { before: position }
+                    if self.fault == Fault::CountsFromTheTrim =>
+                {
+                    position.0 = position.0.saturating_add(bounds.start.0);
                 }
                 _ => {}
             }
@@ -302,12 +318,25 @@ impl Storage for FaultyStore {
         self.answered(self.store().list(scope, after, limit.saturating_add(more)).await)
     }
 
+    async fn log_bounds(&self, agent: &AgentId) -> Result<Range<Seq>, StorageError> {
+        let bounds = self.answered(self.store().log_bounds(agent).await)?;
+        Ok(match self.fault {
+            Fault::CountsFromTheTrim => Seq(0)..Seq(bounds.end.0 - bounds.start.0),
+            _ => bounds,
+        })
+    }
+
     async fn read_log(
         &self,
         agent: &AgentId,
         from: Seq,
         bytes_max: usize,
     ) -> Result<Vec<Vec<u8>>, StorageError> {
+        let skipped = match self.fault {
+            Fault::CountsFromTheTrim => self.store().log_bounds(agent).await?.start.0,
+            _ => 0,
+        };
+        let from = Seq(from.0.saturating_add(skipped));
         self.answered(self.store().read_log(agent, from, bytes_max).await)
     }
 

@@ -1,12 +1,12 @@
 //! Cases about what stays: for the next opener, and for the one after a killed process.
 
-use igor_core::storage::{Claim, Durability, Key, Scope, StorageError};
+use igor_core::storage::{Claim, Durability, Key, StorageError};
 
 use super::StorageFixture;
 use super::child::{Process, Task};
 use super::support::{
-    agent, all, append, checkpoint, commit, every_kind, hold, log, put, putting, stored, try_hold,
-    value,
+    agent, all, append, checkpoint, commit, every_kind, every_scope, hold, log, put, putting,
+    stored, try_hold, value,
 };
 use crate::{Case, Effort, Rng};
 
@@ -45,7 +45,7 @@ fn everything(store: &dyn igor_core::Storage) -> String {
         for key in every_kind(name) {
             text += &format!("{key} = {:?}\n", stored(store, &key));
         }
-        for scope in [Scope::Checkpoints, Scope::History(agent(name)), Scope::Funds(agent(name))] {
+        for scope in every_scope(&agent(name)) {
             text += &format!("{scope:?} = {:?}\n", all(store, &scope));
         }
         text += &format!("log of {name} = {:?}\n", log(store, name));

@@ -1,13 +1,17 @@
 //! Cases about a medium that fails: an error, a lack of space or a short write at every operation of a
 //! script, and bytes that change by themselves.
 
+use igor_core::Storage;
+use igor_core::format::Seq;
 use igor_core::storage::StorageError;
+use pollster::block_on;
 
 use super::StorageFixture;
 use super::model::{Model, Progress, Script};
 use super::power::{open, succeed, verify};
 use super::support::{
-    append, assert_all_poisoned, checkpoint, log, put, putting, try_commit, try_log,
+    agent, append, assert_all_poisoned, checkpoint, log, put, putting, trim, try_commit, try_log,
+    try_log_from,
 };
 use crate::Case;
 use crate::disk::{Fault, Image, OperationKind, SimDisk};
@@ -20,6 +24,8 @@ pub(super) fn cases() -> Vec<Case<dyn StorageFixture>> {
         a_full_disk_takes_writes_again_when_space_is_freed covers ["clean-failures-do-not-poison"],
         short_writes_are_continued covers ["get-returns-last-put"],
         damage_to_a_log_is_reported covers ["read-log-returns-records"],
+        damage_to_a_trimmed_log_is_reported covers
+            ["read-log-returns-records", "trim-forgets-the-front"],
     ]
 }
 
@@ -158,6 +164,39 @@ fn damage_to_a_log_is_reported(fixture: &dyn StorageFixture) {
         append(&*store, "a", 2, &records[2..3]);
         append(&*store, "a", 3, &records[3..]);
     }
+    let reported = damage_everywhere(fixture, &disk, &|store| {
+        try_log(store, "a").map(|found| found == records)
+    });
+    assert!(reported > 1_000, "only {reported} damages were reported");
+}
+
+/// The same with a log that was trimmed, to some records and to none.
+fn damage_to_a_trimmed_log_is_reported(fixture: &dyn StorageFixture) {
+    for (before, at_least) in [(2, 1_000), (4, 100)] {
+        let disk = SimDisk::new();
+        let records: [&[u8]; 4] = [b"zero", &[1; 700], &[0; 300], &[0xff; 40]];
+        {
+            let store = open(fixture, &disk);
+            append(&*store, "a", 0, &records);
+            trim(&*store, "a", before);
+        }
+        let left = &records[usize::try_from(before).unwrap()..];
+        let reported = damage_everywhere(fixture, &disk, &|store| {
+            let bounds = block_on(store.log_bounds(&agent("a")))?;
+            let found = try_log_from(store, "a", before)?;
+            Ok(found == left && bounds == (Seq(before)..Seq(4)))
+        });
+        assert!(reported > at_least, "only {reported} damages were reported");
+    }
+}
+
+/// Damages every byte of every file in turn and reads; the number of damages that were reported. Whatever
+/// is read otherwise must be right.
+fn damage_everywhere(
+    fixture: &dyn StorageFixture,
+    disk: &SimDisk,
+    read: &dyn Fn(&dyn Storage) -> Result<bool, StorageError>,
+) -> usize {
     let mut reported = 0;
     for path in disk.files() {
         let content = disk.content(&path);
@@ -171,12 +210,11 @@ fn damage_to_a_log_is_reported(fixture: &dyn StorageFixture) {
                 bytes[at] = wrong;
                 damaged.overwrite(&path, &bytes);
                 let store = open(fixture, &damaged);
-                match try_log(&*store, "a") {
-                    Ok(found) => assert!(
-                        found == records,
-                        "{path}: byte {at} is {wrong:#x} instead of {byte:#x}, and {} records are \
-                         read",
-                        found.len()
+                match read(&*store) {
+                    Ok(is_right) => assert!(
+                        is_right,
+                        "{path}: byte {at} is {wrong:#x} instead of {byte:#x}, and something \
+                         else is read"
                     ),
                     Err(StorageError::Corrupt { .. }) => reported += 1,
                     Err(error) => panic!("{path}: byte {at} is {wrong:#x}: {error}"),
@@ -184,5 +222,5 @@ fn damage_to_a_log_is_reported(fixture: &dyn StorageFixture) {
             }
         }
     }
-    assert!(reported > 1_000, "only {reported} damages were reported");
+    reported
 }

@@ -7,7 +7,8 @@ use igor_core::storage::{Key, Scope};
 
 use super::StorageFixture;
 use super::support::{
-    agent, all, checkpoint, commit_all, delete, every_kind, history, list, put, putting,
+    agent, all, checkpoint, commit_all, delete, every_kind, every_scope, history, list, put,
+    putting,
 };
 use crate::Case;
 
@@ -27,7 +28,7 @@ pub(super) fn cases() -> Vec<Case<dyn StorageFixture>> {
 
 fn an_empty_scope_lists_nothing(fixture: &dyn StorageFixture) {
     let opened = fixture.open();
-    for scope in [Scope::Checkpoints, Scope::History(agent("a")), Scope::Funds(agent("a"))] {
+    for scope in every_scope(&agent("a")) {
         assert_eq!(all(&*opened.storage, &scope), []);
     }
 }

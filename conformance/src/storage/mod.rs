@@ -18,6 +18,7 @@ pub mod model;
 mod power;
 mod preconditions;
 mod support;
+mod trims;
 mod values;
 
 use std::any::Any;
@@ -71,6 +72,7 @@ pub fn cases() -> Vec<Case<dyn StorageFixture>> {
         preconditions::cases(),
         groups::cases(),
         logs::cases(),
+        trims::cases(),
         concurrency::cases(),
         claims::cases(),
         durable::cases(),

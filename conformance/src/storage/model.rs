@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use igor_core::Storage;
-use igor_core::format::{AgentId, Hash, Seq};
+use igor_core::format::{AgentId, Hash, Seq, Tick};
 use igor_core::storage::{
-    Batch, Claim, Group, Hold, Key, Operation, Precondition, Scope, StorageError, Version,
+    Batch, Claim, Group, Hold, Key, Operation, Precondition, StorageError, Version,
 };
 use pollster::block_on;
 
@@ -18,8 +18,25 @@ use super::support::{agent, checkpoint, history};
 pub struct Model {
     /// The values.
     pub values: BTreeMap<Key, Vec<u8>>,
-    /// The logs that have records.
-    pub logs: BTreeMap<AgentId, Vec<Vec<u8>>>,
+    /// The logs that have or had records.
+    pub logs: BTreeMap<AgentId, Log>,
+}
+
+/// What a log holds.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The records before this position were trimmed.
+    pub first: usize,
+    /// The others.
+    pub records: Vec<Vec<u8>>,
+}
+
+impl Log {
+    fn trim(&mut self, before: Seq) {
+        let before = usize::try_from(before.0).expect("a position in a script");
+        self.records.drain(..before.saturating_sub(self.first));
+        self.first = self.first.max(before);
+    }
 }
 
 impl fmt::Debug for Model {
@@ -29,9 +46,9 @@ impl fmt::Debug for Model {
         for (key, bytes) in &self.values {
             write!(f, "\n  {key}: {}", short(bytes))?;
         }
-        for (agent, records) in &self.logs {
-            let records: Vec<_> = records.iter().map(short).collect();
-            write!(f, "\n  log of {agent}: {}", records.join(", "))?;
+        for (agent, log) in &self.logs {
+            let records: Vec<_> = log.records.iter().map(short).collect();
+            write!(f, "\n  log of {agent} from {}: {}", log.first, records.join(", "))?;
         }
         Ok(())
     }
@@ -46,7 +63,11 @@ impl Model {
                 Operation::Delete { key, .. } => drop(self.values.remove(&key)),
                 Operation::Append { records, .. } if records.is_empty() => {}
                 Operation::Append { records, .. } => {
-                    self.logs.entry(group.agent.clone()).or_default().extend(records);
+                    self.logs.entry(group.agent.clone()).or_default().records.extend(records);
+                }
+                Operation::Trim { before: Seq(0) } => {}
+                Operation::Trim { before } => {
+                    self.logs.entry(group.agent.clone()).or_default().trim(before);
                 }
             }
         }
@@ -67,11 +88,15 @@ impl Model {
             }
         }
         for agent in script.agents() {
-            let records = block_on(store.read_log(&agent, Seq(0), usize::MAX))?;
-            if !records.is_empty() {
-                model.logs.insert(agent.clone(), records);
+            let bounds = block_on(store.log_bounds(&agent))?;
+            let records = block_on(store.read_log(&agent, bounds.start, usize::MAX))?;
+            let first = usize::try_from(bounds.start.0).expect("a position in a script");
+            let end = u64::try_from(first + records.len()).expect("a length fits 64 bits");
+            assert_eq!(bounds.end, Seq(end), "the length is not that of what is read");
+            if end > 0 {
+                model.logs.insert(agent.clone(), Log { first, records });
             }
-            for scope in [Scope::Checkpoints, Scope::History(agent.clone()), Scope::Funds(agent)] {
+            for scope in super::support::every_scope(&agent) {
                 let listed = block_on(store.list(&scope, None, usize::MAX))?;
                 let read = model.values.keys().filter(|key| scope.contains(key));
                 assert!(listed.iter().eq(read), "{scope:?} lists {listed:?}");
@@ -106,6 +131,8 @@ pub enum Planned {
     Delete(Key, When),
     /// An append at the end of the log.
     Append(Vec<Vec<u8>>),
+    /// A trim of the log that leaves at most so many records.
+    Trim(u64),
 }
 
 /// The precondition of a planned operation.
@@ -155,6 +182,16 @@ impl Script {
             Step::append("a", &[&[2; 20]]),
             Step::of("a", vec![Planned::Put(checkpoint("a"), vec![9], When::Stale)]),
             Step::of("a", vec![Planned::Delete(history("a", 0, 0), When::Unchanged)]),
+            Step::of("a", vec![Planned::Trim(2)]),
+            Step::append("a", &[&[3; 20]]),
+            Step::of(
+                "a",
+                vec![
+                    Planned::Append(vec![vec![4; 500]]),
+                    Planned::Put(Key::Segment(agent("a"), Tick(1), 0), vec![5; 40], When::Absent),
+                    Planned::Trim(0),
+                ],
+            ),
         ];
         Self { steps }
     }
@@ -175,53 +212,15 @@ impl Script {
                     Planned::Append(vec![vec![tick; 90]]),
                 ],
             ));
+            if tick == 4 {
+                steps
+                    .push(Step::of("b", vec![Planned::Trim(3), Planned::Append(vec![vec![9; 5]])]));
+                steps.push(Step::audited_save("a", 44, 900));
+            }
         }
-        let fund = Key::Fund(agent("a"), [7; 16]);
-        steps.extend([
-            Step::of(
-                "a",
-                vec![
-                    Planned::Put(fund.clone(), vec![3; 137], When::Absent),
-                    Planned::Put(Key::Record(agent("a")), vec![4; 310], When::Unchanged),
-                    Planned::Put(history("a", 6, 1), vec![5; 237], When::Absent),
-                    Planned::Put(checkpoint("a"), vec![5; 237], When::Unchanged),
-                ],
-            ),
-            Step::of("a", vec![Planned::Put(fund.clone(), vec![6; 10], When::Stale)]),
-            Step::of(
-                "b",
-                vec![
-                    Planned::Append(vec![vec![1; 10]]),
-                    Planned::Put(checkpoint("b"), vec![8; 10], When::Stale),
-                ],
-            ),
-            Step::of(
-                "b",
-                vec![
-                    Planned::Put(checkpoint("b"), vec![1], When::Always),
-                    Planned::Put(Key::Receipts(agent("b")), Vec::new(), When::Always),
-                    Planned::Put(checkpoint("b"), vec![2; 600], When::Always),
-                ],
-            ),
-            Step::of(
-                "a",
-                vec![
-                    Planned::Delete(fund, When::Unchanged),
-                    Planned::Delete(history("a", 0, 0), When::Always),
-                    Planned::Delete(history("a", 77, 0), When::Always),
-                    Planned::Put(Key::Identity(agent("a")), vec![9; 68], When::Unchanged),
-                ],
-            ),
-            Step::of(
-                "b",
-                vec![
-                    Planned::Delete(checkpoint("b"), When::Unchanged),
-                    Planned::Delete(Key::Identity(agent("b")), When::Always),
-                    Planned::Delete(Key::Module(Hash::of(b"b")), When::Always),
-                ],
-            ),
-            Step::append("b", &[b"the end"]),
-        ]);
+        steps.push(Step::of("a", vec![Planned::Trim(1), Planned::Trim(0)]));
+        steps.push(Step::append("a", &[&[7; 70]]));
+        steps.extend(Step::endings());
         Self { steps }
     }
 
@@ -231,7 +230,7 @@ impl Script {
         let mut keys: Vec<_> = operations
             .filter_map(|operation| match operation {
                 Planned::Put(key, ..) | Planned::Delete(key, _) => Some(key.clone()),
-                Planned::Append(_) => None,
+                Planned::Append(_) | Planned::Trim(_) => None,
             })
             .collect();
         keys.sort_unstable();
@@ -317,6 +316,74 @@ impl Step {
         )
     }
 
+    /// What ends two lives: a fund, conflicts, repeated puts, deletes.
+    fn endings() -> Vec<Self> {
+        let fund = Key::Fund(agent("a"), [7; 16]);
+        vec![
+            Step::of(
+                "a",
+                vec![
+                    Planned::Put(fund.clone(), vec![3; 137], When::Absent),
+                    Planned::Put(Key::Record(agent("a")), vec![4; 310], When::Unchanged),
+                    Planned::Put(history("a", 6, 1), vec![5; 237], When::Absent),
+                    Planned::Put(checkpoint("a"), vec![5; 237], When::Unchanged),
+                ],
+            ),
+            Step::of("a", vec![Planned::Put(fund.clone(), vec![6; 10], When::Stale)]),
+            Step::of(
+                "b",
+                vec![
+                    Planned::Append(vec![vec![1; 10]]),
+                    Planned::Put(checkpoint("b"), vec![8; 10], When::Stale),
+                ],
+            ),
+            Step::of(
+                "b",
+                vec![
+                    Planned::Put(checkpoint("b"), vec![1], When::Always),
+                    Planned::Put(Key::Receipts(agent("b")), Vec::new(), When::Always),
+                    Planned::Put(checkpoint("b"), vec![2; 600], When::Always),
+                ],
+            ),
+            Step::of(
+                "a",
+                vec![
+                    Planned::Delete(fund, When::Unchanged),
+                    Planned::Delete(history("a", 0, 0), When::Always),
+                    Planned::Delete(history("a", 77, 0), When::Always),
+                    Planned::Put(Key::Identity(agent("a")), vec![9; 68], When::Unchanged),
+                ],
+            ),
+            Step::of(
+                "b",
+                vec![
+                    Planned::Delete(checkpoint("b"), When::Unchanged),
+                    Planned::Delete(Key::Identity(agent("b")), When::Always),
+                    Planned::Delete(Key::Module(Hash::of(b"b")), When::Always),
+                ],
+            ),
+            Step::append("b", &[b"the end"]),
+        ]
+    }
+
+    /// A checkpoint that closes a segment: what the log held lies in the history then, and a log that
+    /// belongs to another line is set aside.
+    fn audited_save(name: &str, tick: u64, size: usize) -> Self {
+        let mut step = Self::save(name, tick, size);
+        let (id, absent) = (agent(name), When::Absent);
+        step.operations.extend([
+            Planned::Put(Key::Segment(id.clone(), Tick(tick), 0), vec![6; 1_300], absent),
+            Planned::Put(Key::Segment(id.clone(), Tick(tick), 1), vec![7; 30], absent),
+            Planned::Put(Key::Summary(id.clone()), vec![8; 100], When::Unchanged),
+            Planned::Put(Key::Aside(id, Seq(3)), vec![9; 700], absent),
+            Planned::Put(Key::Node, vec![1; 68], absent),
+            Planned::Append(vec![vec![2; 600], vec![3; 60]]),
+            Planned::Trim(1),
+            Planned::Append(vec![vec![4; 200]]),
+        ]);
+        step
+    }
+
     fn append(name: &str, records: &[&[u8]]) -> Self {
         let records = records.iter().map(|record| record.to_vec()).collect();
         Self::of(name, vec![Planned::Append(records)])
@@ -325,14 +392,14 @@ impl Step {
     fn is_stale(&self) -> bool {
         self.operations.iter().any(|operation| match operation {
             Planned::Put(_, _, when) | Planned::Delete(_, when) => *when == When::Stale,
-            Planned::Append(_) => false,
+            Planned::Append(_) | Planned::Trim(_) => false,
         })
     }
 
     /// The group, with the positions and versions of the moment.
     fn resolve(&self, store: &dyn Storage) -> Result<Group, StorageError> {
         let mut group = Group::new(self.agent.clone());
-        let mut end = None;
+        let mut end = block_on(store.log_bounds(&self.agent))?.end;
         for operation in &self.operations {
             group = match operation {
                 Planned::Put(key, bytes, when) => {
@@ -342,14 +409,11 @@ impl Step {
                     group.delete(key.clone(), precondition(store, key, *when)?)
                 }
                 Planned::Append(records) => {
-                    let at = match end {
-                        Some(end) => end,
-                        None => block_on(store.read_log(&self.agent, Seq(0), usize::MAX))?.len(),
-                    };
-                    end = Some(at + records.len());
-                    let at = Seq(u64::try_from(at).expect("a length fits 64 bits"));
+                    let at = end;
+                    end.0 += u64::try_from(records.len()).expect("a length fits 64 bits");
                     group.append(at, records.clone())
                 }
+                Planned::Trim(left) => group.trim(Seq(end.0.saturating_sub(*left))),
             };
         }
         Ok(group)

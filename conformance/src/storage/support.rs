@@ -29,9 +29,24 @@ pub(super) fn every_kind(name: &str) -> Vec<Key> {
         Key::Record(agent(name)),
         history(name, 7, 0),
         history(name, 7, 1),
+        Key::Segment(agent(name), Tick(7), 0),
+        Key::Segment(agent(name), Tick(7), 1),
+        Key::Summary(agent(name)),
         Key::Fund(agent(name), *b"0123456789abcdef"),
+        Key::Aside(agent(name), Seq(7)),
         Key::Module(Hash::of(name.as_bytes())),
         Key::Manifest(Hash::of(name.as_bytes())),
+    ]
+}
+
+/// Every scope in which the keys of one agent are listed.
+pub(super) fn every_scope(agent: &AgentId) -> [Scope; 5] {
+    [
+        Scope::Checkpoints,
+        Scope::History(agent.clone()),
+        Scope::Segments(agent.clone()),
+        Scope::Funds(agent.clone()),
+        Scope::Asides(agent.clone()),
     ]
 }
 
@@ -97,7 +112,31 @@ pub(super) fn append(store: &dyn Storage, name: &str, at: u64, records: &[&[u8]]
 }
 
 pub(super) fn try_log(store: &dyn Storage, name: &str) -> Result<Vec<Vec<u8>>, StorageError> {
-    block_on(store.read_log(&agent(name), Seq(0), usize::MAX))
+    try_log_from(store, name, 0)
+}
+
+pub(super) fn try_log_from(
+    store: &dyn Storage,
+    name: &str,
+    from: u64,
+) -> Result<Vec<Vec<u8>>, StorageError> {
+    block_on(store.read_log(&agent(name), Seq(from), usize::MAX))
+}
+
+/// The first position of a log that can be read, and its length.
+pub(super) fn bounds(store: &dyn Storage, name: &str) -> (u64, u64) {
+    let bounds = block_on(store.log_bounds(&agent(name)));
+    let bounds = bounds.unwrap_or_else(|error| panic!("bounds of the log of {name}: {error}"));
+    (bounds.start.0, bounds.end.0)
+}
+
+/// A group of `name` that trims its log.
+pub(super) fn trimming(name: &str, before: u64) -> Group {
+    Group::new(agent(name)).trim(Seq(before))
+}
+
+pub(super) fn trim(store: &dyn Storage, name: &str, before: u64) {
+    commit(store, trimming(name, before));
 }
 
 /// All records of a log.
@@ -155,6 +194,7 @@ pub(super) fn assert_all_poisoned(store: &dyn Storage, name: &str) {
     assert_poisoned(&try_get(store, &key));
     assert_poisoned(&try_commit(store, putting(name, &key, b"later")));
     assert_poisoned(&block_on(store.list(&Scope::Checkpoints, None, 1)));
+    assert_poisoned(&block_on(store.log_bounds(&agent(name))));
     assert_poisoned(&block_on(store.read_log(&agent(name), Seq(0), 1)));
     assert_poisoned(&try_hold(store, &Claim::Agent(agent(name))));
 }

@@ -50,6 +50,12 @@ impl Group {
         self.operations.push(Operation::Append { at, records });
         self
     }
+
+    /// Adds a trim of the agent's log.
+    pub fn trim(mut self, before: Seq) -> Self {
+        self.operations.push(Operation::Trim { before });
+        self
+    }
 }
 
 /// One operation of a group.
@@ -77,6 +83,11 @@ pub enum Operation {
         at: Seq,
         /// The records, in order.
         records: Vec<Vec<u8>>,
+    },
+    /// Forgets the first records of the agent's log; the others keep their positions.
+    Trim {
+        /// The position of the first record that stays: at most the log's length at this operation.
+        before: Seq,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use igor_format::{AgentId, Hash, Tick};
+use igor_format::{AgentId, Hash, Seq, Tick};
 
 /// The name of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,12 +17,39 @@ pub enum Key {
     Record(AgentId),
     /// A past checkpoint, by tick and by its number among the checkpoints of that tick.
     History(AgentId, Tick, u32),
+    /// A segment of an agent's audit, by the tick and number of the checkpoint that closes it.
+    Segment(AgentId, Tick, u32),
+    /// What was said of an agent's segments that were removed.
+    Summary(AgentId),
     /// A signed fund record, by its id.
     Fund(AgentId, [u8; 16]),
+    /// A log that was set aside because it belongs to another line of the agent's life, by a position.
+    Aside(AgentId, Seq),
     /// A module, by the SHA-256 of its original bytes.
     Module(Hash),
     /// A manifest, by the SHA-256 of its text.
     Manifest(Hash),
+    /// The node's private key.
+    Node,
+}
+
+impl Key {
+    /// The agent that the value belongs to, and whose groups alone may write it; content by hash and
+    /// the node's key belong to nobody.
+    pub fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::Checkpoint(agent)
+            | Self::Identity(agent)
+            | Self::Receipts(agent)
+            | Self::Record(agent)
+            | Self::History(agent, ..)
+            | Self::Segment(agent, ..)
+            | Self::Summary(agent)
+            | Self::Fund(agent, _)
+            | Self::Aside(agent, _) => Some(agent),
+            Self::Module(_) | Self::Manifest(_) | Self::Node => None,
+        }
+    }
 }
 
 impl fmt::Display for Key {
@@ -36,13 +63,20 @@ impl fmt::Display for Key {
             Self::History(agent, tick, copy) => {
                 write!(f, "history of {agent} at tick {tick}, number {copy}")
             }
+            Self::Segment(agent, tick, 0) => write!(f, "segment of {agent} at tick {tick}"),
+            Self::Segment(agent, tick, copy) => {
+                write!(f, "segment of {agent} at tick {tick}, number {copy}")
+            }
+            Self::Summary(agent) => write!(f, "summary of the history of {agent}"),
             Self::Fund(agent, id) => {
                 write!(f, "fund record ")?;
                 id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 write!(f, " of {agent}")
             }
+            Self::Aside(agent, seq) => write!(f, "log of {agent} set aside at record {seq}"),
             Self::Module(hash) => write!(f, "module {hash}"),
             Self::Manifest(hash) => write!(f, "manifest {hash}"),
+            Self::Node => write!(f, "key of the node"),
         }
     }
 }
@@ -54,8 +88,12 @@ pub enum Scope {
     Checkpoints,
     /// The past checkpoints of one agent.
     History(AgentId),
+    /// The audit segments of one agent.
+    Segments(AgentId),
     /// The fund records of one agent.
     Funds(AgentId),
+    /// The logs of one agent that were set aside.
+    Asides(AgentId),
 }
 
 impl Scope {
@@ -64,7 +102,9 @@ impl Scope {
         match (self, key) {
             (Self::Checkpoints, Key::Checkpoint(_)) => true,
             (Self::History(agent), Key::History(of, ..)) => agent == of,
+            (Self::Segments(agent), Key::Segment(of, ..)) => agent == of,
             (Self::Funds(agent), Key::Fund(of, _)) => agent == of,
+            (Self::Asides(agent), Key::Aside(of, _)) => agent == of,
             _ => false,
         }
     }

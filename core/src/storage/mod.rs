@@ -6,6 +6,7 @@ mod batch;
 mod key;
 
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -54,7 +55,7 @@ pub enum Durability {
 /// A plugin that keeps values and logs.
 ///
 /// A [`Batch`] is a list of independent groups, one per agent. A group is all an agent writes at one
-/// moment: puts and deletes with preconditions, and appends at an expected position.
+/// moment: puts and deletes with preconditions, appends at an expected position, and trims of the log.
 ///
 /// # Behaviour
 /// - `get-returns-last-put`: a value reads back as it was last put, with a version that changes when the
@@ -63,7 +64,7 @@ pub enum Durability {
 ///   as many as asked.
 /// - `preconditions-come-first`: if any precondition of a group fails, nothing of the group is applied;
 ///   all are checked against the state before the group, except that a second append of a group is
-///   expected to continue the first.
+///   expected to continue the first, and a trim may reach to the end of the appends before it.
 /// - `absent-means-absent`: `Absent` succeeds only where there is no value, `Matches` only where the
 ///   value has that version, `Always` in any case.
 /// - `groups-are-independent`: a failed group does not affect the others; results come per group, in
@@ -72,7 +73,13 @@ pub enum Durability {
 /// - `append-at-expected`: an append succeeds only if the log's length is the expected position; this is
 ///   linearizable across all openers of the store, in this process or another.
 /// - `read-log-returns-records`: records read back in order from a position, at most as many bytes as
-///   asked but at least one record.
+///   asked but at least one record; from the log's end or beyond, there are none.
+/// - `trim-forgets-the-front`: a trim removes the records before a position and nothing else: the others
+///   keep their positions and the log keeps its length, so that appends go on as if nothing had
+///   happened. Trimming to or below what is trimmed already does nothing; beyond the log's length it is
+///   a conflict.
+/// - `trimmed-is-said`: reading from a position that was trimmed is [`StorageError::Trimmed`], which
+///   names the first position that is left, as does [`Storage::log_bounds`], beside the log's length.
 /// - `ok-is-durable`: what was acknowledged survives what [`Storage::durability`] says.
 /// - `failed-sync-poisons`: after a failed write or sync every later call is [`StorageError::Poisoned`]
 ///   until the store is opened again; nothing is retried.
@@ -106,10 +113,17 @@ pub trait Storage: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Key>, StorageError>;
 
+    /// The positions of the agent's log that can be read: from the first that was not trimmed to the
+    /// log's length, which is where the next append goes. `0..0` if it has none.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    async fn log_bounds(&self, agent: &AgentId) -> Result<Range<Seq>, StorageError>;
+
     /// Records of the agent's log from position `from`, until `bytes_max` is reached.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// [`StorageError::Trimmed`] if `from` was trimmed; otherwise when they cannot be read.
     async fn read_log(
         &self,
         agent: &AgentId,
@@ -217,6 +231,16 @@ pub enum StorageError {
         object: String,
         /// Why it is refused.
         problem: String,
+    },
+    /// The records from there on were trimmed.
+    #[error("{object} has no record {from} any more, its first is {first}")]
+    Trimmed {
+        /// The log.
+        object: String,
+        /// The position that was asked for.
+        from: Seq,
+        /// The first position that is left.
+        first: Seq,
     },
     /// A value is larger than the store takes.
     #[error("{object} has {bytes} bytes, at most {max} are allowed")]

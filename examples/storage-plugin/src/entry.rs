@@ -1,7 +1,7 @@
 //! What one line of the file says. Keys are spelled out here, because how they are written is each
 //! store's own affair.
 
-use igor_core::format::{AgentId, Hash, Tick};
+use igor_core::format::{AgentId, Hash, Seq, Tick};
 use igor_core::storage::Key;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ pub enum Change {
     Put(Name, Vec<u8>),
     Delete(Name),
     Append(Vec<Vec<u8>>),
+    Trim(u64),
 }
 
 /// A key as it is written.
@@ -28,9 +29,13 @@ pub enum Name {
     Receipts(String),
     Record(String),
     History(String, u64, u32),
+    Segment(String, u64, u32),
+    Summary(String),
     Fund(String, [u8; 16]),
+    Aside(String, u64),
     Module(String),
     Manifest(String),
+    Node,
 }
 
 impl From<&Key> for Name {
@@ -41,9 +46,13 @@ impl From<&Key> for Name {
             Key::Receipts(agent) => Self::Receipts(agent.to_string()),
             Key::Record(agent) => Self::Record(agent.to_string()),
             Key::History(agent, tick, copy) => Self::History(agent.to_string(), tick.0, *copy),
+            Key::Segment(agent, tick, copy) => Self::Segment(agent.to_string(), tick.0, *copy),
+            Key::Summary(agent) => Self::Summary(agent.to_string()),
             Key::Fund(agent, id) => Self::Fund(agent.to_string(), *id),
+            Key::Aside(agent, seq) => Self::Aside(agent.to_string(), seq.0),
             Key::Module(hash) => Self::Module(hash.to_string()),
             Key::Manifest(hash) => Self::Manifest(hash.to_string()),
+            Key::Node => Self::Node,
         }
     }
 }
@@ -59,22 +68,13 @@ impl Name {
             Self::Receipts(text) => Key::Receipts(agent(text)?),
             Self::Record(text) => Key::Record(agent(text)?),
             Self::History(text, tick, copy) => Key::History(agent(text)?, Tick(*tick), *copy),
+            Self::Segment(text, tick, copy) => Key::Segment(agent(text)?, Tick(*tick), *copy),
+            Self::Summary(text) => Key::Summary(agent(text)?),
             Self::Fund(text, id) => Key::Fund(agent(text)?, *id),
+            Self::Aside(text, seq) => Key::Aside(agent(text)?, Seq(*seq)),
             Self::Module(text) => Key::Module(hash(text)?),
             Self::Manifest(text) => Key::Manifest(hash(text)?),
+            Self::Node => Key::Node,
         })
-    }
-}
-
-/// The agent that a key belongs to; modules and manifests belong to nobody.
-pub fn owner(key: &Key) -> Option<&AgentId> {
-    match key {
-        Key::Checkpoint(agent)
-        | Key::Identity(agent)
-        | Key::Receipts(agent)
-        | Key::Record(agent)
-        | Key::History(agent, ..)
-        | Key::Fund(agent, _) => Some(agent),
-        Key::Module(_) | Key::Manifest(_) => None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use igor_core::format::{AgentId, Hash, Seq};
 use igor_core::storage::{Group, Key, Operation, Precondition, StorageError, Stored, Version};
 
-use crate::entry::{Change, Entry, owner};
+use crate::entry::{Change, Entry};
 
 /// Everything that was read so far.
 #[derive(Default)]
@@ -13,9 +13,35 @@ pub struct State {
     /// Bytes of the file that are read and applied.
     pub read: u64,
     pub values: BTreeMap<Key, Stored>,
-    pub logs: HashMap<AgentId, Vec<Vec<u8>>>,
+    pub logs: HashMap<AgentId, Log>,
     /// Why the store can no longer be trusted.
     pub poisoned: Option<String>,
+}
+
+/// The log of one agent.
+#[derive(Default)]
+pub struct Log {
+    /// The position of the first record that is left.
+    pub first: u64,
+    pub records: Vec<Vec<u8>>,
+}
+
+impl Log {
+    /// The position behind the last record.
+    pub fn length(&self) -> u64 {
+        self.first + length(&self.records)
+    }
+
+    fn trim(&mut self, before: u64) {
+        let count = usize::try_from(before.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.records.drain(..count.min(self.records.len()));
+        self.first = self.first.max(before);
+    }
+}
+
+/// The length of something in memory.
+pub fn length<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).expect("a length in memory fits 64 bits")
 }
 
 impl State {
@@ -31,7 +57,10 @@ impl State {
                 }
                 Change::Delete(name) => drop(self.values.remove(&name.key()?)),
                 Change::Append(records) => {
-                    self.logs.entry(agent.clone()).or_default().extend(records);
+                    self.logs.entry(agent.clone()).or_default().records.extend(records);
+                }
+                Change::Trim(before) => {
+                    self.logs.entry(agent.clone()).or_default().trim(before);
                 }
             }
         }
@@ -48,12 +77,12 @@ impl State {
             Ok(bytes) if bytes > max => Err(StorageError::TooLarge { object, bytes, max }),
             _ => Ok(()),
         };
-        let mut length = self.logs.get(&group.agent).map_or(0, Vec::len);
+        let mut end = self.logs.get(&group.agent).map_or(0, Log::length);
         for operation in &group.operations {
             match operation {
                 Operation::Put { key, precondition, .. }
                 | Operation::Delete { key, precondition } => {
-                    if owner(key).is_some_and(|owner| *owner != group.agent) {
+                    if key.agent().is_some_and(|owner| *owner != group.agent) {
                         let problem = format!("cannot be written by {}", group.agent);
                         return Err(StorageError::Refused { object: key.to_string(), problem });
                     }
@@ -72,11 +101,17 @@ impl State {
                     for record in records {
                         fits(format!("log record of {}", group.agent), record)?;
                     }
-                    if u64::try_from(length) != Ok(*at) {
-                        let problem = format!("length {at} expected, found {length}");
+                    if end != *at {
+                        let problem = format!("length {at} expected, found {end}");
                         return conflict(format!("log of {}", group.agent), &problem);
                     }
-                    length += records.len();
+                    end += length(records);
+                }
+                Operation::Trim { before: Seq(before) } => {
+                    if *before > end {
+                        let problem = format!("cannot be trimmed to {before}, its length is {end}");
+                        return conflict(format!("log of {}", group.agent), &problem);
+                    }
                 }
             }
         }

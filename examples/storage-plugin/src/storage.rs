@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use igor_core::storage::{
 
 use crate::OneFileConfig;
 use crate::entry::{Change, Entry};
-use crate::state::State;
+use crate::state::{State, length};
 
 /// A store in one file.
 pub struct OneFileStorage {
@@ -91,15 +92,12 @@ impl OneFileStorage {
     }
 }
 
-fn length(line: &[u8]) -> u64 {
-    u64::try_from(line.len()).expect("a length in memory fits 64 bits")
-}
-
 fn entry(group: &Group) -> Entry {
     let changes = group.operations.iter().map(|operation| match operation {
         Operation::Put { key, bytes, .. } => Change::Put(key.into(), bytes.clone()),
         Operation::Delete { key, .. } => Change::Delete(key.into()),
         Operation::Append { records, .. } => Change::Append(records.clone()),
+        Operation::Trim { before } => Change::Trim(before.0),
     });
     Entry { agent: group.agent.to_string(), changes: changes.collect() }
 }
@@ -139,6 +137,12 @@ impl Storage for OneFileStorage {
         Ok(keys.take(limit).cloned().collect())
     }
 
+    async fn log_bounds(&self, agent: &AgentId) -> Result<Range<Seq>, StorageError> {
+        let (_, state) = self.up_to_date()?;
+        let log = state.logs.get(agent);
+        Ok(log.map_or(Seq(0)..Seq(0), |log| Seq(log.first)..Seq(log.length())))
+    }
+
     async fn read_log(
         &self,
         agent: &AgentId,
@@ -147,8 +151,13 @@ impl Storage for OneFileStorage {
     ) -> Result<Vec<Vec<u8>>, StorageError> {
         let (_, state) = self.up_to_date()?;
         let (mut records, mut bytes) = (Vec::new(), 0);
-        let from = usize::try_from(from.0).unwrap_or(usize::MAX);
-        for record in state.logs.get(agent).into_iter().flatten().skip(from) {
+        let Some(log) = state.logs.get(agent) else { return Ok(records) };
+        let Some(skip) = from.0.checked_sub(log.first) else {
+            let (object, first) = (format!("log of {agent}"), Seq(log.first));
+            return Err(StorageError::Trimmed { object, from, first });
+        };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        for record in log.records.iter().skip(skip) {
             bytes += record.len();
             if bytes > bytes_max && !records.is_empty() {
                 break;

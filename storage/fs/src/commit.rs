@@ -12,19 +12,22 @@ use crate::beside::{Beside, LARGE};
 use crate::error::Failure;
 use crate::layout;
 use crate::lock;
-use crate::log::frame;
+use crate::log::{Log, frame};
 use crate::storage::{AgentState, FsStorage, locked, version};
 use crate::tree::{to_u64, write_all};
+use crate::trim::TrimError;
 use crate::vfs::{VfsFile, parent};
 
 /// Temporary files that are open at a time between writing and syncing.
 const OPEN_MAX: usize = 64;
 
 /// A group on its way to the disk.
-struct Writing<'a> {
-    agent: &'a AgentId,
-    /// For each operation, the synced temporary file that a put becomes.
-    temporaries: Vec<Option<String>>,
+pub(crate) struct Writing<'a> {
+    pub(crate) agent: &'a AgentId,
+    /// For each operation, the synced temporary file that a put becomes, or the log by a trim.
+    pub(crate) temporaries: Vec<Option<String>>,
+    /// The trimmed logs, by the number of the operation.
+    pub(crate) trimmed: Vec<(usize, Log)>,
     /// Whether anything of the group is visible.
     changed: bool,
 }
@@ -45,7 +48,8 @@ impl FsStorage {
         self.make_places(group, &mut state).map_err(clean)?;
 
         let temporaries = vec![None; group.operations.len()];
-        let mut writing = Writing { agent: &group.agent, temporaries, changed: false };
+        let trimmed = Vec::new();
+        let mut writing = Writing { agent: &group.agent, temporaries, trimmed, changed: false };
         let (versions, staged, checked) = thread::scope(|scope| {
             let checks = large_matches(group).map(|(key, size, precondition)| {
                 Beside::start(scope, size, move || self.check(key, precondition))
@@ -61,6 +65,14 @@ impl FsStorage {
         }
         if let Err(error) = checked {
             return Err(self.discard(&writing).map_or_else(|failure| failure, |()| error));
+        }
+        match self.stage_trims(group, &mut writing, &state.log) {
+            Err(TrimError::Failed(failure)) => return Err(self.abandon(writing, failure)),
+            Err(TrimError::Unreadable(error)) => {
+                let error = self.log_error(&group.agent, error);
+                return Err(self.discard(&writing).map_or_else(|failure| failure, |()| error));
+            }
+            Ok(()) => {}
         }
         for (index, operation) in group.operations.iter().enumerate() {
             if let Err(failure) = self.apply(operation, index, &mut writing, &mut state) {
@@ -80,7 +92,7 @@ impl FsStorage {
         for operation in &group.operations {
             match operation {
                 Operation::Put { key, .. } | Operation::Delete { key, .. }
-                    if layout::owner(key).is_some_and(|owner| *owner != group.agent) =>
+                    if key.agent().is_some_and(|owner| *owner != group.agent) =>
                 {
                     return Err(StorageError::Refused {
                         object: key.to_string(),
@@ -88,7 +100,7 @@ impl FsStorage {
                     });
                 }
                 Operation::Put { key, bytes, .. } => fits(&|| key.to_string(), bytes.len())?,
-                Operation::Delete { .. } => {}
+                Operation::Delete { .. } | Operation::Trim { .. } => {}
                 Operation::Append { records, .. } => {
                     let object = || format!("log record of {}", group.agent);
                     records.iter().try_for_each(|record| fits(&object, record.len()))?;
@@ -105,39 +117,44 @@ impl FsStorage {
 
     /// Locks the content that agents share, if the group touches it.
     fn lock_shared(&self, group: &Group) -> Result<Option<Box<dyn VfsFile>>, Failure> {
-        let shares = keys(group).any(|key| layout::owner(key).is_none());
+        let shares = keys(group).any(|key| key.agent().is_none());
         shares.then(|| lock::wait_for(&self.tree, layout::SHARED_LOCK)).transpose()
     }
 
     /// Checks the preconditions against the state before the group; a second append of a group is to
-    /// continue the first. Those of [`large_matches`] are checked while the new values are written.
+    /// continue the first, and a trim may reach to the end of the appends before it. Those of
+    /// [`large_matches`] are checked while the new values are written.
     fn check_preconditions(
         &self,
         group: &Group,
         state: &mut AgentState,
     ) -> Result<(), StorageError> {
-        let mut next = None;
+        let conflict = |problem| {
+            Err(StorageError::Conflict { object: format!("log of {}", group.agent), problem })
+        };
+        let mut end = None;
         for operation in &group.operations {
+            let is_of_log = matches!(operation, Operation::Append { .. } | Operation::Trim { .. });
+            if is_of_log && end.is_none() {
+                self.caught_up(&group.agent, &mut state.log)?;
+            }
+            let length = end.unwrap_or(state.log.bounds().end);
             match operation {
                 Operation::Put { bytes, precondition, .. } if is_large(bytes, precondition) => {}
                 Operation::Put { key, precondition, .. }
                 | Operation::Delete { key, precondition } => self.check(key, precondition)?,
-                Operation::Append { at, records } => {
-                    let length = match next {
-                        Some(length) => length,
-                        None => {
-                            self.caught_up(&group.agent, &mut state.log)?;
-                            state.log.length()
-                        }
-                    };
-                    if *at != length {
-                        return Err(StorageError::Conflict {
-                            object: format!("log of {}", group.agent),
-                            problem: format!("length {at} expected, found {length}"),
-                        });
-                    }
-                    next = Some(Seq(length.0.saturating_add(to_u64(records.len()))));
+                Operation::Append { at, .. } if *at != length => {
+                    return conflict(format!("length {at} expected, found {length}"));
                 }
+                Operation::Append { records, .. } => {
+                    end = Some(Seq(length.0.saturating_add(to_u64(records.len()))));
+                }
+                Operation::Trim { before } if *before > length => {
+                    return conflict(format!(
+                        "cannot be trimmed to {before}, its length is {length}"
+                    ));
+                }
+                Operation::Trim { .. } => end = Some(length),
             }
         }
         Ok(())
@@ -165,9 +182,10 @@ impl FsStorage {
     fn make_places(&self, group: &Group, state: &mut AgentState) -> Result<(), Failure> {
         for operation in &group.operations {
             match operation {
-                Operation::Put { key: Key::History(..) | Key::Fund(..), .. }
-                    if !state.has_history =>
-                {
+                Operation::Put {
+                    key: Key::History(..) | Key::Segment(..) | Key::Summary(_) | Key::Fund(..),
+                    ..
+                } if !state.has_history => {
                     self.tree.ensure_dir(layout::HISTORY)?;
                     self.tree.ensure_dir(&layout::history_dir(&group.agent))?;
                     state.has_history = true;
@@ -238,20 +256,7 @@ impl FsStorage {
         state: &mut AgentState,
     ) -> Result<(), Failure> {
         match operation {
-            Operation::Put { key, .. } => {
-                let temporary = writing.temporaries.get_mut(index).and_then(Option::take);
-                let Some(temporary) = temporary else { return Ok(()) };
-                let path = layout::path(key);
-                if let Err(error) = self.tree.vfs.rename(&temporary, &path) {
-                    let object = self.tree.vfs.describe(&path);
-                    if let Some(place) = writing.temporaries.get_mut(index) {
-                        *place = Some(temporary);
-                    }
-                    return Err(Failure::of("put in place", &object)(error));
-                }
-                writing.changed = true;
-                self.tree.sync_dir(parent(&path))
-            }
+            Operation::Put { key, .. } => self.put_in_place(&layout::path(key), index, writing),
             Operation::Delete { key, .. } => {
                 let path = layout::path(key);
                 match self.tree.vfs.remove(&path) {
@@ -264,7 +269,31 @@ impl FsStorage {
                 self.tree.sync_dir(parent(&path))
             }
             Operation::Append { records, .. } => self.append(records, writing, state),
+            Operation::Trim { .. } => {
+                self.put_in_place(&layout::journal(writing.agent), index, writing)?;
+                if let Some(at) = writing.trimmed.iter().position(|(of, _)| *of == index) {
+                    state.log = writing.trimmed.swap_remove(at).1;
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Gives the temporary file of an operation, if it has one, its name.
+    fn put_in_place(
+        &self,
+        path: &str,
+        index: usize,
+        writing: &mut Writing<'_>,
+    ) -> Result<(), Failure> {
+        let Some(place) = writing.temporaries.get_mut(index) else { return Ok(()) };
+        let Some(temporary) = place.take() else { return Ok(()) };
+        if let Err(error) = self.tree.vfs.rename(&temporary, path) {
+            *place = Some(temporary);
+            return Err(Failure::of("put in place", &self.tree.vfs.describe(path))(error));
+        }
+        writing.changed = true;
+        self.tree.sync_dir(parent(path))
     }
 
     /// Appends to the log, after cutting off durably what a torn append may have left there.
@@ -349,7 +378,7 @@ fn start_hashing<'scope>(
     let mut last: Option<&[u8]> = None;
     let puts = group.operations.iter().filter_map(|operation| match operation {
         Operation::Put { bytes, .. } => Some(bytes.as_slice()),
-        Operation::Delete { .. } | Operation::Append { .. } => None,
+        Operation::Delete { .. } | Operation::Append { .. } | Operation::Trim { .. } => None,
     });
     puts.map(|bytes| {
         let same = last.replace(bytes) == Some(bytes);
@@ -370,6 +399,6 @@ fn wait_for_versions(started: Vec<Option<Beside<'_, Version>>>) -> Vec<Version> 
 fn keys(group: &Group) -> impl Iterator<Item = &Key> {
     group.operations.iter().filter_map(|operation| match operation {
         Operation::Put { key, .. } | Operation::Delete { key, .. } => Some(key),
-        Operation::Append { .. } => None,
+        Operation::Append { .. } | Operation::Trim { .. } => None,
     })
 }

@@ -1,7 +1,7 @@
 //! Which file holds which key: the original's layout, and `.igor/` for what the original did not have.
 //! Only names; nothing here opens a file.
 
-use igor_core::format::{AgentId, FundId, HistoryFile};
+use igor_core::format::{AgentId, FundId, HistoryFile, Seq};
 use igor_core::storage::{Key, Scope};
 
 /// Everything that is not the original's.
@@ -16,6 +16,9 @@ pub(crate) const SHARED_LOCK: &str = ".igor/.shared.lock";
 pub(crate) const MODULES: &str = ".igor/.modules";
 /// Manifests by hash.
 pub(crate) const MANIFESTS: &str = ".igor/.manifests";
+
+/// The node's key.
+pub(crate) const NODE: &str = ".igor/.node";
 
 /// The endings of an agent's files directly in the store's directory.
 const CHECKPOINT: &str = ".checkpoint";
@@ -56,6 +59,9 @@ pub(crate) fn temporary(agent: &AgentId, number: usize) -> String {
 /// How the names of temporary files begin.
 pub(crate) const TEMPORARY: &str = "temp-";
 
+/// How the names of logs that were set aside begin; the position follows.
+const ASIDE: &str = "aside-";
+
 /// The agent's files directly in the store's directory.
 pub(crate) fn top_files(agent: &AgentId) -> [String; 3] {
     [CHECKPOINT, IDENTITY, RECEIPTS].map(|ending| format!("{agent}{ending}"))
@@ -72,25 +78,19 @@ pub(crate) fn path(key: &Key) -> String {
             let file = HistoryFile::Checkpoint { tick: *tick, copy: *copy };
             format!("{HISTORY}/{agent}/{file}")
         }
+        Key::Segment(agent, tick, copy) => {
+            let file = HistoryFile::Segment { tick: *tick, copy: *copy };
+            format!("{HISTORY}/{agent}/{file}")
+        }
+        Key::Summary(agent) => format!("{HISTORY}/{agent}/{}", HistoryFile::Summary),
         Key::Fund(agent, id) => {
             let file = HistoryFile::Fund(FundId::from_bytes(*id));
             format!("{HISTORY}/{agent}/{file}")
         }
+        Key::Aside(agent, seq) => format!("{OWN}/{agent}/{ASIDE}{seq}"),
         Key::Module(hash) => format!("{MODULES}/{hash}.wasm"),
         Key::Manifest(hash) => format!("{MANIFESTS}/{hash}.json"),
-    }
-}
-
-/// The agent that `key` belongs to; content by hash belongs to nobody.
-pub(crate) fn owner(key: &Key) -> Option<&AgentId> {
-    match key {
-        Key::Checkpoint(agent)
-        | Key::Identity(agent)
-        | Key::Receipts(agent)
-        | Key::Record(agent)
-        | Key::History(agent, ..)
-        | Key::Fund(agent, _) => Some(agent),
-        Key::Module(_) | Key::Manifest(_) => None,
+        Key::Node => NODE.to_owned(),
     }
 }
 
@@ -98,7 +98,8 @@ pub(crate) fn owner(key: &Key) -> Option<&AgentId> {
 pub(crate) fn scope_dir(scope: &Scope) -> String {
     match scope {
         Scope::Checkpoints => String::new(),
-        Scope::History(agent) | Scope::Funds(agent) => history_dir(agent),
+        Scope::History(agent) | Scope::Segments(agent) | Scope::Funds(agent) => history_dir(agent),
+        Scope::Asides(agent) => agent_dir(agent),
     }
 }
 
@@ -108,16 +109,19 @@ pub(crate) fn key(scope: &Scope, name: &str) -> Option<Key> {
         Scope::Checkpoints => Key::Checkpoint(name.strip_suffix(CHECKPOINT)?.parse().ok()?),
         Scope::History(agent) => match name.parse().ok()? {
             HistoryFile::Checkpoint { tick, copy } => Key::History(agent.clone(), tick, copy),
-            HistoryFile::Fund(_) | HistoryFile::Segment { .. } | HistoryFile::Summary => {
-                return None;
-            }
+            _ => return None,
+        },
+        Scope::Segments(agent) => match name.parse().ok()? {
+            HistoryFile::Segment { tick, copy } => Key::Segment(agent.clone(), tick, copy),
+            _ => return None,
         },
         Scope::Funds(agent) => match name.parse().ok()? {
             HistoryFile::Fund(id) => Key::Fund(agent.clone(), *id.as_bytes()),
-            HistoryFile::Checkpoint { .. } | HistoryFile::Segment { .. } | HistoryFile::Summary => {
-                return None;
-            }
+            _ => return None,
         },
+        Scope::Asides(agent) => {
+            Key::Aside(agent.clone(), Seq(name.strip_prefix(ASIDE)?.parse().ok()?))
+        }
     };
     // Only the one spelling that writing would give: `7.ckpt` is not tick 7.
     (path(&key).rsplit('/').next() == Some(name)).then_some(key)
@@ -150,6 +154,11 @@ mod tests {
                 Key::Fund(agent(), *b"0123456789abcdef"),
                 "history/a.b/fund-30313233343536373839616263646566.rec".to_owned(),
             ),
+            (Key::Segment(agent(), Tick(16), 0), "history/a.b/0000000016.seg".to_owned()),
+            (Key::Segment(agent(), Tick(16), 1), "history/a.b/0000000016_001.seg".to_owned()),
+            (Key::Summary(agent()), "history/a.b/collected.sum".to_owned()),
+            (Key::Aside(agent(), Seq(40)), ".igor/a.b/aside-40".to_owned()),
+            (Key::Node, ".igor/.node".to_owned()),
             (Key::Record(agent()), ".igor/a.b/record".to_owned()),
             (Key::Module(zero), format!(".igor/.modules/{}.wasm", "0".repeat(64))),
             (Key::Manifest(zero), format!(".igor/.manifests/{}.json", "0".repeat(64))),
@@ -170,6 +179,17 @@ mod tests {
             let name = path.rsplit('/').next().expect("a file has a name");
             assert_eq!(super::key(&history, name), Some(key.clone()), "{path}");
             assert_eq!(super::key(&Scope::Funds(agent()), name), None, "{path}");
+            assert_eq!(super::key(&Scope::Segments(agent()), name), None, "{path}");
+        }
+        for (scope, key) in [
+            (Scope::Segments(agent()), Key::Segment(agent(), Tick(7), 0)),
+            (Scope::Segments(agent()), Key::Segment(agent(), Tick(u64::MAX), u32::MAX)),
+            (Scope::Asides(agent()), Key::Aside(agent(), Seq(u64::MAX))),
+        ] {
+            let path = path(&key);
+            let name = path.rsplit('/').next().expect("a file has a name");
+            assert_eq!(super::key(&scope, name), Some(key.clone()), "{path}");
+            assert_eq!(super::key(&history, name), None, "{path}");
         }
     }
 
@@ -190,6 +210,12 @@ mod tests {
         }
         for name in ["fund-00.rec", "fund-3031323334353637383961626364656F.rec", "fund-.rec"] {
             assert_eq!(key(&Scope::Funds(agent()), name), None, "{name}");
+        }
+        for name in ["7.seg", "0000000007_000.seg", ".seg", "collected.seg", "fund-00.seg"] {
+            assert_eq!(key(&Scope::Segments(agent()), name), None, "{name}");
+        }
+        for name in ["aside-", "aside-07", "aside-+7", "aside--1", "journal", "record"] {
+            assert_eq!(key(&Scope::Asides(agent()), name), None, "{name}");
         }
         for name in [".checkpoint", "..checkpoint", "a.checkpoint.tmp", ".a.checkpoint"] {
             assert_eq!(key(&Scope::Checkpoints, name), None, "{name}");

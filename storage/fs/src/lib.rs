@@ -9,6 +9,7 @@ mod lock;
 mod log;
 mod storage;
 mod tree;
+mod trim;
 pub mod vfs;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -166,14 +167,17 @@ impl FsStorage {
     ) -> Result<Option<Box<dyn VfsFile>>, StorageError> {
         let path = layout::journal(agent);
         let file = match self.tree.vfs.open(&path, Access::Read) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                *log = Log::default();
+                return Ok(None);
+            }
             opened => opened.map_err(Failure::of("open", &self.tree.vfs.describe(&path)))?,
         };
         log.catch_up(&*file).map_err(|error| self.log_error(agent, error))?;
         Ok(Some(file))
     }
 
-    fn log_error(&self, agent: &AgentId, error: LogError) -> StorageError {
+    pub(crate) fn log_error(&self, agent: &AgentId, error: LogError) -> StorageError {
         let path = self.tree.vfs.describe(&layout::journal(agent));
         match error {
             LogError::Io(source) => Failure::of("read", &path)(source).into(),
@@ -225,6 +229,14 @@ impl Storage for FsStorage {
         Ok(keys)
     }
 
+    async fn log_bounds(&self, agent: &AgentId) -> Result<Range<Seq>, StorageError> {
+        self.check_poison()?;
+        let state = self.agent(agent);
+        let mut state = locked(&state);
+        self.caught_up(agent, &mut state.log)?;
+        Ok(state.log.bounds())
+    }
+
     async fn read_log(
         &self,
         agent: &AgentId,
@@ -234,13 +246,12 @@ impl Storage for FsStorage {
         self.check_poison()?;
         let state = self.agent(agent);
         let mut state = locked(&state);
-        match self.caught_up(agent, &mut state.log)? {
-            None => Ok(Vec::new()),
-            Some(file) => state
-                .log
-                .read(&*file, from, bytes_max)
-                .map_err(|error| self.log_error(agent, error)),
+        let Some(file) = self.caught_up(agent, &mut state.log)? else { return Ok(Vec::new()) };
+        let first = state.log.bounds().start;
+        if from < first {
+            return Err(StorageError::Trimmed { object: format!("log of {agent}"), from, first });
         }
+        state.log.read(&*file, from, bytes_max).map_err(|error| self.log_error(agent, error))
     }
 
     async fn commit(&self, batch: Batch) -> Vec<Result<Committed, StorageError>> {

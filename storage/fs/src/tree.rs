@@ -114,6 +114,7 @@ impl Tree {
             self.secure_if_present(&path, FileKind::File)?;
         }
         self.sync_dir("")?;
+        self.secure_if_present(layout::NODE, FileKind::File)?;
         let own = layout::agent_dir(agent);
         for name in self.names(&own)? {
             let path = format!("{own}/{name}");

@@ -49,9 +49,14 @@ fn fill(store: &dyn Storage, name: &str) {
         Key::Record(id.clone()),
         Key::History(id.clone(), Tick(7), 0),
         Key::History(id.clone(), Tick(7), 1),
+        Key::Segment(id.clone(), Tick(7), 0),
+        Key::Segment(id.clone(), Tick(7), 1),
+        Key::Summary(id.clone()),
         Key::Fund(id.clone(), [0xab; 16]),
+        Key::Aside(id.clone(), Seq(40)),
         Key::Module(Hash::of(b"module")),
         Key::Manifest(Hash::of(b"manifest")),
+        Key::Node,
     ] {
         put(store, name, key).unwrap();
     }
@@ -105,8 +110,10 @@ fn files_lie_where_the_original_looks_for_them() {
             &format!(".igor/.manifests/{manifest}.json"),
             ".igor/.modules",
             &format!(".igor/.modules/{module}.wasm"),
+            ".igor/.node",
             ".igor/.shared.lock",
             ".igor/a",
+            ".igor/a/aside-40",
             ".igor/a/commit.lock",
             ".igor/a/journal",
             ".igor/a/record",
@@ -116,7 +123,10 @@ fn files_lie_where_the_original_looks_for_them() {
             "history",
             "history/a",
             "history/a/0000000007.ckpt",
+            "history/a/0000000007.seg",
             "history/a/0000000007_001.ckpt",
+            "history/a/0000000007_001.seg",
+            "history/a/collected.sum",
             &format!("history/a/fund-{}.rec", "ab".repeat(16)),
         ]
     );
@@ -164,9 +174,16 @@ fn reading_changes_nothing_and_creates_nothing() {
         for key in [Key::Checkpoint(agent("a")), Key::Module(Hash::of(b"module"))] {
             block_on(store.get(&key)).unwrap();
         }
-        for scope in [Scope::Checkpoints, Scope::History(agent("a")), Scope::Funds(agent("a"))] {
+        for scope in [
+            Scope::Checkpoints,
+            Scope::History(agent("a")),
+            Scope::Segments(agent("a")),
+            Scope::Funds(agent("a")),
+            Scope::Asides(agent("a")),
+        ] {
             block_on(store.list(&scope, None, usize::MAX)).unwrap();
         }
+        block_on(store.log_bounds(&agent("a"))).unwrap();
         block_on(store.read_log(&agent("a"), Seq(0), usize::MAX)).unwrap();
     };
     read(&missing);
@@ -236,6 +253,7 @@ fn links_below_the_directory_are_refused_by_readers_and_writers() {
         (".igor/a", true),
         (".igor/a/journal", false),
         (".igor/a/record", false),
+        (".igor/.node", false),
         (".igor/a/commit.lock", false),
     ] {
         let (directory, elsewhere) = (directory(), directory());
@@ -259,7 +277,7 @@ fn links_below_the_directory_are_refused_by_readers_and_writers() {
         assert_refused(commit(&store, group), &path, "symbolic link");
         // A refusal is clean: another agent can go on, unless it needs the link as well.
         let result = put(&store, "b", Key::Checkpoint(agent("b")));
-        let is_shared = matches!(link, ".igor" | "history");
+        let is_shared = matches!(link, ".igor" | "history" | ".igor/.node");
         assert_eq!(result.is_ok(), !is_shared, "{link}: {result:?}");
         let read = match link {
             "a.checkpoint" => block_on(store.get(&Key::Checkpoint(id))).map(drop),
@@ -269,6 +287,7 @@ fn links_below_the_directory_are_refused_by_readers_and_writers() {
                 block_on(store.get(&Key::History(id, Tick(7), 0))).map(drop)
             }
             ".igor/a/commit.lock" => block_on(store.hold(&Claim::Agent(id))).map(drop),
+            ".igor/.node" => block_on(store.get(&Key::Node)).map(drop),
             ".igor/a/record" => block_on(store.get(&Key::Record(id))).map(drop),
             _ => block_on(store.read_log(&id, Seq(0), 1)).map(drop),
         };
@@ -313,6 +332,24 @@ fn what_is_no_file_is_refused() {
     let store = open(&file);
     assert_refused(put(&store, "a", Key::Record(agent("a"))), &file, "not a directory");
     assert_refused(block_on(store.list(&Scope::Checkpoints, None, 1)), &file, "not a directory");
+}
+
+#[test]
+fn a_trimmed_log_takes_no_more_room_than_what_stays() {
+    let directory = directory();
+    let store = open(directory.path());
+    let journal = directory.path().join(".igor/a/journal");
+    let records = (0..100).map(|number| vec![number; 1_000]).collect();
+    commit(&store, Group::new(agent("a")).append(Seq(0), records)).unwrap();
+    assert!(fs::metadata(&journal).unwrap().len() > 100_000);
+    commit(&store, Group::new(agent("a")).trim(Seq(99))).unwrap();
+    assert!(fs::metadata(&journal).unwrap().len() < 1_200);
+    assert_eq!(rights(&journal), 0o600);
+    let temporary = |name: &String| name.contains("temp-");
+    assert!(!everything(directory.path()).keys().any(temporary));
+    // What is no file is no log either.
+    fs::remove_file(&journal).unwrap();
+    assert_eq!(block_on(store.log_bounds(&agent("a"))).unwrap(), Seq(0)..Seq(0));
 }
 
 /// The real files, except that one path belongs to somebody else.

@@ -12,7 +12,7 @@ use igor_core::storage::{
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) values: BTreeMap<Key, Stored>,
-    pub(crate) logs: HashMap<AgentId, Vec<Vec<u8>>>,
+    pub(crate) logs: HashMap<AgentId, Log>,
     /// The number of puts so far; it makes every version a new one.
     puts: u64,
     /// How many share the store.
@@ -21,6 +21,33 @@ pub(crate) struct State {
     pub(crate) exclusive: bool,
     /// The claimed agents.
     pub(crate) agents: HashSet<AgentId>,
+}
+
+/// What a log holds.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// The records before this position were trimmed.
+    pub(crate) first: u64,
+    /// The others.
+    records: Vec<Vec<u8>>,
+}
+
+impl Log {
+    /// The position behind the last record.
+    pub(crate) fn length(&self) -> u64 {
+        self.first + to_u64(self.records.len())
+    }
+
+    fn trim(&mut self, before: u64) {
+        let count = usize::try_from(before.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.records.drain(..count.min(self.records.len()));
+        self.first = self.first.max(before);
+    }
+}
+
+/// A length as a position.
+fn to_u64(length: usize) -> u64 {
+    u64::try_from(length).expect("a length in memory fits 64 bits")
 }
 
 impl State {
@@ -41,7 +68,10 @@ impl State {
                     self.values.remove(&key);
                 }
                 Operation::Append { records, .. } => {
-                    self.logs.entry(group.agent.clone()).or_default().extend(records);
+                    self.logs.entry(group.agent.clone()).or_default().records.extend(records);
+                }
+                Operation::Trim { before } => {
+                    self.logs.entry(group.agent.clone()).or_default().trim(before.0);
                 }
             }
         }
@@ -49,22 +79,28 @@ impl State {
     }
 
     /// Checks all preconditions against the state before the group; a second append of a group is to
-    /// continue the first.
+    /// continue the first, and a trim may reach to the end of the appends before it.
     fn check_preconditions(&self, group: &Group) -> Result<(), StorageError> {
-        let mut length = self.logs.get(&group.agent).map_or(0, Vec::len);
+        let mut length = self.logs.get(&group.agent).map_or(0, Log::length);
+        let conflict = |problem| {
+            Err(StorageError::Conflict { object: format!("log of {}", group.agent), problem })
+        };
         for operation in &group.operations {
             match operation {
                 Operation::Put { key, precondition, .. }
                 | Operation::Delete { key, precondition } => self.check(key, precondition)?,
                 Operation::Append { at, records } => {
-                    if u64::try_from(length) != Ok(at.0) {
-                        return Err(StorageError::Conflict {
-                            object: format!("log of {}", group.agent),
-                            problem: format!("length {at} expected, found {length}"),
-                        });
+                    if length != at.0 {
+                        return conflict(format!("length {at} expected, found {length}"));
                     }
-                    length += records.len();
+                    length += to_u64(records.len());
                 }
+                Operation::Trim { before } if before.0 > length => {
+                    return conflict(format!(
+                        "cannot be trimmed to {before}, its length is {length}"
+                    ));
+                }
+                Operation::Trim { .. } => {}
             }
         }
         Ok(())
@@ -84,16 +120,27 @@ impl State {
     }
 
     /// Records of a log from `from`, until `bytes_max` is reached.
-    pub(crate) fn read_log(&self, agent: &AgentId, from: Seq, bytes_max: usize) -> Vec<Vec<u8>> {
-        let from = usize::try_from(from.0).unwrap_or(usize::MAX);
-        let log = self.logs.get(agent).map_or(&[][..], |log| log.get(from..).unwrap_or_default());
+    pub(crate) fn read_log(
+        &self,
+        agent: &AgentId,
+        from: Seq,
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<u8>>, StorageError> {
+        let Some(log) = self.logs.get(agent) else { return Ok(Vec::new()) };
+        let skip = from.0.checked_sub(log.first).ok_or_else(|| StorageError::Trimmed {
+            object: format!("log of {agent}"),
+            from,
+            first: Seq(log.first),
+        })?;
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let log = log.records.get(skip..).unwrap_or_default();
         let mut bytes = 0_usize;
         let mut fits = |index: usize, record: &[u8]| {
             bytes = bytes.saturating_add(record.len());
             index == 0 || bytes <= bytes_max
         };
         let records = log.iter().enumerate().take_while(|(index, record)| fits(*index, record));
-        records.map(|(_, record)| record.clone()).collect()
+        Ok(records.map(|(_, record)| record.clone()).collect())
     }
 }
 
@@ -106,7 +153,7 @@ fn check_sizes(group: &Group, max: u64) -> Result<(), StorageError> {
     for operation in &group.operations {
         match operation {
             Operation::Put { key, .. } | Operation::Delete { key, .. }
-                if owner(key).is_some_and(|owner| *owner != group.agent) =>
+                if key.agent().is_some_and(|owner| *owner != group.agent) =>
             {
                 return Err(StorageError::Refused {
                     object: key.to_string(),
@@ -114,7 +161,7 @@ fn check_sizes(group: &Group, max: u64) -> Result<(), StorageError> {
                 });
             }
             Operation::Put { key, bytes, .. } => fits(&|| key.to_string(), bytes)?,
-            Operation::Delete { .. } => {}
+            Operation::Delete { .. } | Operation::Trim { .. } => {}
             Operation::Append { records, .. } => {
                 let object = || format!("log record of {}", group.agent);
                 records.iter().try_for_each(|record| fits(&object, record))?;
@@ -122,17 +169,4 @@ fn check_sizes(group: &Group, max: u64) -> Result<(), StorageError> {
         }
     }
     Ok(())
-}
-
-/// The agent that `key` belongs to; content by hash belongs to nobody.
-fn owner(key: &Key) -> Option<&AgentId> {
-    match key {
-        Key::Checkpoint(agent)
-        | Key::Identity(agent)
-        | Key::Receipts(agent)
-        | Key::Record(agent)
-        | Key::History(agent, ..)
-        | Key::Fund(agent, _) => Some(agent),
-        Key::Module(_) | Key::Manifest(_) => None,
-    }
 }

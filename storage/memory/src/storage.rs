@@ -2,6 +2,7 @@
 //! never poisoned.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -61,13 +62,19 @@ impl Storage for MemoryStorage {
         Ok(keys.take(limit).cloned().collect())
     }
 
+    async fn log_bounds(&self, agent: &AgentId) -> Result<Range<Seq>, StorageError> {
+        let state = locked(&self.state);
+        let log = state.logs.get(agent);
+        Ok(log.map_or(Seq(0)..Seq(0), |log| Seq(log.first)..Seq(log.length())))
+    }
+
     async fn read_log(
         &self,
         agent: &AgentId,
         from: Seq,
         bytes_max: usize,
     ) -> Result<Vec<Vec<u8>>, StorageError> {
-        Ok(locked(&self.state).read_log(agent, from, bytes_max))
+        locked(&self.state).read_log(agent, from, bytes_max)
     }
 
     async fn commit(&self, batch: Batch) -> Vec<Result<Committed, StorageError>> {

@@ -2,6 +2,9 @@
 //! there or not. Little-endian: `seq u64 | records u32 | bytes u32 | check [8] | mark`, then the records,
 //! each `length u32 | bytes`, then `SHA-256 [32] | mark`. The check covers what precedes it, the SHA-256
 //! all of the frame that precedes it.
+//!
+//! Before the first frame stands the name of the format; in a log that was trimmed another name, and behind
+//! it `position u64 | check [8] | mark`: that of the first record.
 
 use igor_core::format::Hash;
 
@@ -9,8 +12,11 @@ use super::LogError;
 use super::stream::{MARK, Marks, Stream};
 use crate::tree::to_u64;
 
-/// How a log's file begins: name, version of this format, mark; and its length.
-pub(super) const FILE_HEADER: (&[u8; 15], u64) = (b"igor-journal 1\xff", 15);
+/// How the file of a log begins from which nothing was trimmed: name, version of this format, mark.
+const WHOLE: &[u8; 15] = b"igor-journal 1\xff";
+/// How that of a trimmed one begins. No single damaged byte makes one of them the other.
+const TRIMMED: &[u8; 15] = b"igor-trimmed 1\xff";
+const TRIMMED_BYTES: u64 = 32;
 
 const HEADER_BYTES: u64 = 25;
 const TRAILER_BYTES: u64 = 33;
@@ -70,15 +76,42 @@ fn check(header: &[u8]) -> [u8; 8] {
     *hash.as_bytes().first_chunk().expect("a hash has more than eight bytes")
 }
 
-pub(super) fn parse_file_header(stream: &Stream<'_>) -> Result<Parsed<()>, LogError> {
-    let (expected, length) = FILE_HEADER;
+/// What stands before the frames of a log whose first record has this position.
+pub(super) fn file_header(first: u64) -> Vec<u8> {
+    if first == 0 {
+        return WHOLE.to_vec();
+    }
+    let first = first.to_le_bytes();
+    [&TRIMMED[..], &first, &first_check(&first), &[MARK]].concat()
+}
+
+fn first_check(first: &[u8]) -> [u8; 8] {
+    let hash = Hash::of_parts(&[b"igor/journal-first/1", first]);
+    *hash.as_bytes().first_chunk().expect("a hash has more than eight bytes")
+}
+
+/// What stands before the frames: the position of the first record, and where its frame begins.
+pub(super) fn parse_file_header(stream: &Stream<'_>) -> Result<Parsed<(u64, u64)>, LogError> {
     if stream.length == 0 {
         return Ok(Parsed::End);
     }
-    let part = stream.read(0, length)?;
-    let marks = part.bytes.get(14).map_or(Marks::Missing, |byte| Marks::of(*byte));
-    let matches = part.bytes.get(..14) == expected.get(..14);
-    verdict(matches, marks, "its first bytes are not those of a log of this version")
+    let bytes = stream.read(0, TRIMMED_BYTES)?.bytes;
+    let unknown = "its first bytes are not those of a log of this version";
+    if bytes.get(..14) == TRIMMED.get(..14) {
+        // The file got its name when all of this was durable: nothing can be missing.
+        let first = bytes.get(15..23).and_then(|first| first.first_chunk::<8>());
+        let first = first.map(|first| u64::from_le_bytes(*first));
+        return match first.filter(|first| *first > 0 && file_header(*first) == bytes) {
+            Some(first) => Ok(Parsed::Whole((first, TRIMMED_BYTES))),
+            None => Err(LogError::Corrupt(unknown.to_owned())),
+        };
+    }
+    let marks = bytes.get(14).map_or(Marks::Missing, |byte| Marks::of(*byte));
+    Ok(match verdict(bytes.get(..14) == WHOLE.get(..14), marks, unknown)? {
+        Parsed::Whole(()) => Parsed::Whole((0, to_u64(WHOLE.len()))),
+        Parsed::Torn => Parsed::Torn,
+        Parsed::End => Parsed::End,
+    })
 }
 
 /// What stands at `offset` of the stream, where record `seq` is due.

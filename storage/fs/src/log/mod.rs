@@ -5,12 +5,13 @@ pub(crate) mod frame;
 mod stream;
 
 use std::io;
+use std::ops::{ControlFlow, Range};
 
 use igor_core::format::Seq;
 
-use crate::tree::write_all;
+use crate::tree::{to_u64, write_all};
 use crate::vfs::VfsFile;
-use frame::{FILE_HEADER, Parsed};
+use frame::Parsed;
 use stream::Stream;
 
 /// Why a log cannot be read.
@@ -29,9 +30,12 @@ impl From<io::Error> for LogError {
 }
 
 /// What is known of a log's file. The valid part of it never changes, so what was once read stays true,
-/// whoever appends; only the end must be looked for again.
+/// whoever appends; only the end must be looked for again. A trim puts another file in its place, which
+/// begins with a later record.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
+    /// Where the first frame begins.
+    begin: Position,
     /// Where the valid part ends.
     end: Position,
     /// The beginnings of some frames, in order.
@@ -39,7 +43,7 @@ pub(crate) struct Log {
 }
 
 /// A place between two frames.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Position {
     /// Bytes of the stream before it.
     offset: u64,
@@ -51,30 +55,43 @@ struct Position {
 const MARK_EVERY: u64 = 64 << 10;
 
 impl Log {
-    /// The number of records known so far.
-    pub(crate) fn length(&self) -> Seq {
-        Seq(self.end.seq)
+    /// A log without records whose first will have position `first`, and what its file begins with.
+    pub(crate) fn beginning_at(first: Seq) -> (Self, Append) {
+        let bytes = frame::file_header(first.0);
+        let begin = Position { offset: to_u64(bytes.len()), seq: first.0 };
+        (Self { begin, end: begin, marks: Vec::new() }, Append { start: 0, bytes, end: begin })
     }
 
-    /// Reads what was appended since the last time.
+    /// The positions of the records known so far.
+    pub(crate) fn bounds(&self) -> Range<Seq> {
+        Seq(self.begin.seq)..Seq(self.end.seq)
+    }
+
+    /// Reads what was appended or trimmed since the last time.
     pub(crate) fn catch_up(&mut self, file: &dyn VfsFile) -> Result<(), LogError> {
         let stream = Stream::of(file)?;
-        if stream.length >= self.end.offset && self.read_on(&stream).is_ok() {
+        let begin = match frame::parse_file_header(&stream)? {
+            Parsed::Whole((seq, offset)) => Position { offset, seq },
+            Parsed::End => {
+                *self = Self::default();
+                return Ok(());
+            }
+            Parsed::Torn => {
+                *self = Self::default();
+                return self.expect_nothing_behind(&stream);
+            }
+        };
+        // Each trim makes another beginning.
+        let is_known = begin == self.begin && stream.length >= self.end.offset;
+        if is_known && self.read_on(&stream).is_ok() {
             return Ok(());
         }
         // What was read last may have been an append that then failed and was taken back.
-        *self = Self::default();
+        *self = Self { begin, end: begin, marks: Vec::new() };
         self.read_on(&stream)
     }
 
     fn read_on(&mut self, stream: &Stream<'_>) -> Result<(), LogError> {
-        if self.end.offset == 0 {
-            match frame::parse_file_header(stream)? {
-                Parsed::End => return Ok(()),
-                Parsed::Torn => return self.expect_nothing_behind(stream),
-                Parsed::Whole(()) => self.end.offset = FILE_HEADER.1,
-            }
-        }
         loop {
             match frame::parse(stream, self.end.offset, self.end.seq)? {
                 Parsed::End => return Ok(()),
@@ -112,47 +129,63 @@ impl Log {
         bytes_max: usize,
     ) -> Result<Vec<Vec<u8>>, LogError> {
         let (mut records, mut bytes) = (Vec::new(), 0_usize);
+        self.visit(file, from, |frame| {
+            for record in frame {
+                let total = bytes.saturating_add(record.len());
+                if !records.is_empty() && total > bytes_max {
+                    return Ok(ControlFlow::Break(()));
+                }
+                bytes = total;
+                records.push(record);
+            }
+            Ok::<_, LogError>(ControlFlow::Continue(()))
+        })?;
+        Ok(records)
+    }
+
+    /// Gives `each` the records from `from`, those of one frame at a time, until it has enough.
+    pub(crate) fn visit<E: From<LogError>>(
+        &self,
+        file: &dyn VfsFile,
+        from: Seq,
+        mut each: impl FnMut(Vec<Vec<u8>>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
         if from.0 >= self.end.seq {
-            return Ok(records);
+            return Ok(());
         }
-        let stream = Stream::of(file)?;
+        let stream = Stream::of(file).map_err(LogError::Io)?;
         let before = self.marks.partition_point(|mark| mark.seq <= from.0);
         let mut position = before
             .checked_sub(1)
             .and_then(|index| self.marks.get(index))
             .copied()
-            .unwrap_or(Position { offset: FILE_HEADER.1, seq: 0 });
+            .unwrap_or(self.begin);
         while position.offset < self.end.offset {
             let Parsed::Whole(frame) = frame::parse(&stream, position.offset, position.seq)? else {
                 let problem = format!("record {} is damaged", position.seq);
-                return Err(LogError::Corrupt(problem));
+                return Err(LogError::Corrupt(problem).into());
             };
-            for (seq, record) in (position.seq..).zip(frame.records) {
-                let total = bytes.saturating_add(record.len());
-                if seq < from.0 {
-                    continue;
-                }
-                if !records.is_empty() && total > bytes_max {
-                    return Ok(records);
-                }
-                bytes = total;
-                records.push(record);
+            let mut records = frame.records;
+            let before = usize::try_from(from.0.saturating_sub(position.seq)).unwrap_or(usize::MAX);
+            records.drain(..before.min(records.len()));
+            if !records.is_empty() && each(records)?.is_break() {
+                return Ok(());
             }
             position = Position { offset: frame.end, seq: frame.next_seq };
         }
-        Ok(records)
+        Ok(())
     }
 
     /// The bytes that append `records`, and where they go. The file must be caught up with.
     pub(crate) fn encode(&self, records: &[Vec<u8>]) -> Append {
         let mut bytes = Vec::new();
         if self.end.offset == 0 {
-            bytes.extend_from_slice(FILE_HEADER.0);
+            bytes = frame::file_header(self.end.seq);
         }
         frame::encode(&mut bytes, self.end.seq, records);
         let start = stream::place(self.end.offset);
-        let seq = self.end.seq.saturating_add(crate::tree::to_u64(records.len()));
-        let end = Position { offset: self.end.offset + crate::tree::to_u64(bytes.len()), seq };
+        let seq = self.end.seq.saturating_add(to_u64(records.len()));
+        let end = Position { offset: self.end.offset + to_u64(bytes.len()), seq };
         Append { start, bytes: stream::with_marks(self.end.offset, &bytes), end }
     }
 
@@ -163,6 +196,9 @@ impl Log {
 
     /// Takes note that `append` is written and synced.
     pub(crate) fn appended(&mut self, append: &Append) {
+        if self.end.offset == 0 {
+            *self = Self::beginning_at(Seq(self.end.seq)).0;
+        }
         self.advance(append.end);
     }
 }

@@ -21,7 +21,7 @@ impl Memory {
 
 impl VfsFile for Memory {
     fn size(&self) -> io::Result<u64> {
-        Ok(crate::tree::to_u64(self.content().len()))
+        Ok(to_u64(self.content().len()))
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -157,10 +157,10 @@ fn what_follows_a_torn_append_in_its_own_records_is_no_later_append() {
 #[test]
 fn a_torn_append_is_overwritten_by_the_next() {
     let (file, ends) = written(&SIZES);
-    file.truncate(crate::tree::to_u64(ends[8] - 3)).unwrap();
+    file.truncate(to_u64(ends[8] - 3)).unwrap();
     let mut log = Log::default();
     log.catch_up(&file).unwrap();
-    assert_eq!((log.length(), log.file_end()), (Seq(8), crate::tree::to_u64(ends[7])));
+    assert_eq!((log.bounds().end, log.file_end()), (Seq(8), to_u64(ends[7])));
     append(&mut log, &file, &[record(1_000), record(2)]);
     let mut expected: Vec<_> = SIZES[..8].iter().map(|size| record(*size)).collect();
     expected.extend([record(1_000), record(2)]);
@@ -175,10 +175,10 @@ fn an_append_that_is_taken_back_is_forgotten() {
     let end = writer.file_end();
     append(&mut writer, &file, &[record(900)]);
     reader.catch_up(&file).unwrap();
-    assert_eq!(reader.length(), Seq(3));
+    assert_eq!(reader.bounds().end, Seq(3));
     file.truncate(end).unwrap();
     reader.catch_up(&file).unwrap();
-    assert_eq!(reader.length(), Seq(2));
+    assert_eq!(reader.bounds().end, Seq(2));
     let mut writer = Log::default();
     writer.catch_up(&file).unwrap();
     append(&mut writer, &file, &[record(7), record(8)]);
@@ -196,9 +196,52 @@ fn reading_from_the_middle_starts_near_it() {
         let records = log.read(&file, Seq(from), 1).unwrap();
         assert_eq!(records, [record(900)], "from {from}");
         let rest = log.read(&file, Seq(from), usize::MAX).unwrap().len();
-        assert_eq!(crate::tree::to_u64(rest), 400 - from, "from {from}");
+        assert_eq!(to_u64(rest), 400 - from, "from {from}");
     }
     assert!(log.read(&file, Seq(400), usize::MAX).unwrap().is_empty());
+}
+
+#[test]
+fn a_trimmed_log_is_another_file() {
+    let (old, _) = written(&SIZES);
+    let mut reader = Log::default();
+    reader.catch_up(&old).unwrap();
+    // As long as the old one, so that its length does not tell them apart.
+    let (mut log, header) = Log::beginning_at(Seq(9));
+    let new = Memory::default();
+    header.write(&new).unwrap();
+    let empty = new.content();
+    let room = usize::try_from(reader.file_end()).unwrap() - empty.len();
+    append(&mut log, &new, &[vec![5; room - 25 - 4 - 33 - room / 512]]);
+    assert_eq!(new.content().len(), old.content().len());
+    reader.catch_up(&new).unwrap();
+    assert_eq!(reader.bounds(), Seq(9)..Seq(10));
+    assert_eq!(reader.read(&new, Seq(9), 0).unwrap().len(), 1);
+    reader.catch_up(&Memory::of(empty)).unwrap();
+    assert_eq!(reader.bounds(), Seq(9)..Seq(9));
+}
+
+#[test]
+fn a_damaged_beginning_of_a_trimmed_log_is_reported() {
+    let (_, header) = Log::beginning_at(Seq(300));
+    let file = Memory::default();
+    header.write(&file).unwrap();
+    let content = file.content();
+    assert_eq!(content[..23], *b"igor-trimmed 1\xff\x2c\x01\0\0\0\0\0\0");
+    assert_eq!((content.len(), content[31]), (32, 0xff));
+    for at in 0..content.len() {
+        for wrong in [content[at] ^ 1, !content[at], 0, 0xff] {
+            let mut content = content.clone();
+            content[at] = wrong;
+            let result = Log::default().catch_up(&Memory::of(content.clone()));
+            let is_damaged = content != file.content();
+            assert_eq!(result.is_err(), is_damaged, "byte {at} is {wrong:#x}");
+        }
+    }
+    for length in 15..content.len() {
+        let result = Log::default().catch_up(&Memory::of(content[..length].to_vec()));
+        assert!(matches!(result, Err(LogError::Corrupt(_))), "cut to {length}");
+    }
 }
 
 #[test]
