@@ -4,15 +4,20 @@
 //!
 //! It keeps two heads. A save writes the record before the checkpoint, so that after a crash between
 //! the two the checkpoint in force may be either; each head carries the remainder that belongs
-//! to its checkpoint. The bytes are specified in `docs/spec/agent-record.md`.
+//! to its checkpoint, and where the journal goes on after it. Version 1, which knew no journal, is
+//! only read. The bytes are specified in `docs/spec/agent-record.md`.
 
+use crate::agent_id::AgentIdError;
+use crate::journal::{FieldError, REASON_BYTES_MAX, cut};
 use crate::{AgentId, AmountError, Carry, DecodeError, Decoder, Encoder, Hash, Microcents};
-use crate::{PublicKey, agent_id::AgentIdError};
+use crate::{Predecessor, PublicKey, Seq, Tick};
 
 /// What every record begins with.
 const MAGIC: [u8; 4] = *b"igar";
-/// The only version there is.
-const VERSION: u8 = 1;
+/// The version that is written.
+const VERSION: u8 = 2;
+/// The version before there were journals.
+const VERSION_WITHOUT_JOURNAL: u8 = 1;
 /// Bytes of the checksum at the end.
 const CHECKSUM_BYTES: usize = 32;
 
@@ -69,13 +74,31 @@ pub struct ExecutionLimits {
     pub log_bytes_max: u64,
 }
 
-/// A checkpoint and the remainder of charging that goes with it.
+/// A checkpoint, and what goes with it: the remainder of charging and the place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Head {
     /// The hash of the checkpoint.
     pub checkpoint: Hash,
     /// What was used at that checkpoint but is not yet a whole microcent.
     pub carry: Carry,
+    /// Where in the log the segment after this checkpoint begins.
+    pub journal: Seq,
+    /// What the segment after this checkpoint names as its predecessor.
+    pub predecessor: Predecessor,
+}
+
+/// Whether the agent may go on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It may.
+    Active,
+    /// Only after the operator has recovered it: a part of its journal is lost.
+    RecoveryRequired {
+        /// The last tick whose state is known.
+        tick: Tick,
+        /// Why, in words; of more than 1,024 bytes only the first are kept.
+        reason: String,
+    },
 }
 
 /// What a node keeps of an agent beside its checkpoint.
@@ -105,6 +128,8 @@ pub struct AgentRecord {
     pub current: Head,
     /// The checkpoint before, in force if the save of the current one did not get to its end.
     pub previous: Option<Head>,
+    /// Whether the agent may go on.
+    pub standing: Standing,
 }
 
 /// Why bytes are no agent record.
@@ -115,7 +140,7 @@ pub enum AgentRecordError {
     #[error("read agent record: it does not begin like one")]
     NotARecord,
     /// A later igor wrote it.
-    #[error("read agent record: version {0} is not supported, only {VERSION} is")]
+    #[error("read agent record: version {0} is not supported, only 1 and {VERSION} are")]
     UnsupportedVersion(u8),
     /// The bytes are not those that were written.
     #[error("read agent record: the checksum does not match, the record is damaged")]
@@ -138,13 +163,27 @@ pub enum AgentRecordError {
     /// A byte that says whether something follows is neither 0 nor 1.
     #[error("read agent record: {0} where 0 or 1 is expected")]
     Presence(u8),
+    /// What a head says about its segment's predecessor is unsound.
+    #[error("read agent record: {0}")]
+    Predecessor(FieldError),
+    /// The byte that says how the agent stands says something else.
+    #[error("read agent record: a standing of kind {0} is not known")]
+    Standing(u8),
+    /// The reason of the standing is too long.
+    #[error("read agent record: a reason of {0} bytes, at most {REASON_BYTES_MAX} allowed")]
+    Reason(usize),
 }
 
 impl AgentRecord {
+    /// What goes with the checkpoint of this hash, if the record knows that checkpoint.
+    pub fn head_of(&self, checkpoint: &Hash) -> Option<&Head> {
+        let mut heads = [Some(&self.current), self.previous.as_ref()].into_iter().flatten();
+        heads.find(|head| head.checkpoint == *checkpoint)
+    }
+
     /// The carry that belongs to the checkpoint of this hash, if the record knows that checkpoint.
     pub fn carry_of(&self, checkpoint: &Hash) -> Option<Carry> {
-        let heads = [Some(self.current), self.previous];
-        heads.into_iter().flatten().find(|head| head.checkpoint == *checkpoint).map(|h| h.carry)
+        self.head_of(checkpoint).map(|head| head.carry)
     }
 
     /// The record's bytes.
@@ -169,6 +208,7 @@ impl AgentRecord {
         if let Some(previous) = &self.previous {
             previous.encode(&mut encoder);
         }
+        self.standing.encode(&mut encoder);
         let checksum = Hash::of(encoder.as_bytes());
         encoder.raw(checksum.as_bytes());
         encoder.into_bytes()
@@ -180,11 +220,12 @@ impl AgentRecord {
     /// [`AgentRecordError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, AgentRecordError> {
         let rest = bytes.strip_prefix(&MAGIC).ok_or(AgentRecordError::NotARecord)?;
-        match rest.first() {
-            Some(&VERSION) => {}
+        let has_journal = match rest.first() {
+            Some(&VERSION) => true,
+            Some(&VERSION_WITHOUT_JOURNAL) => false,
             Some(other) => return Err(AgentRecordError::UnsupportedVersion(*other)),
             None => return Err(DecodeError::ShortRead.into()),
-        }
+        };
         let (content, checksum) =
             bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(DecodeError::ShortRead)?;
         if Hash::of(content).as_bytes() != checksum {
@@ -206,10 +247,14 @@ impl AgentRecord {
                 false => None,
             },
             holder: present(&mut decoder)?.then(|| decoder.array()),
-            current: Head::decode(&mut decoder)?,
+            current: Head::decode(&mut decoder, has_journal)?,
             previous: match present(&mut decoder)? {
-                true => Some(Head::decode(&mut decoder)?),
+                true => Some(Head::decode(&mut decoder, has_journal)?),
                 false => None,
+            },
+            standing: match has_journal {
+                true => Standing::decode(&mut decoder)?,
+                false => Standing::Active,
             },
         };
         decoder.finish()?;
@@ -253,14 +298,43 @@ impl ExecutionLimits {
 
 impl Head {
     fn encode(&self, encoder: &mut Encoder) {
-        encoder.raw(self.checkpoint.as_bytes()).u32(self.carry.get());
+        encoder.raw(self.checkpoint.as_bytes()).u32(self.carry.get()).u64(self.journal.0);
+        self.predecessor.encode(encoder);
     }
 
-    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, AgentRecordError> {
+    fn decode(decoder: &mut Decoder<'_>, has_journal: bool) -> Result<Self, AgentRecordError> {
         let checkpoint = Hash::from_bytes(decoder.array());
         let carry = decoder.u32();
         let carry = Carry::new(carry).map_err(|_| AgentRecordError::Carry(carry))?;
-        Ok(Self { checkpoint, carry })
+        let (journal, predecessor) = match has_journal {
+            true => (Seq(decoder.u64()), Predecessor::decode(decoder)),
+            false => (Seq(0), Ok(Predecessor::NotJournaled)),
+        };
+        let predecessor = predecessor.map_err(AgentRecordError::Predecessor)?;
+        Ok(Self { checkpoint, carry, journal, predecessor })
+    }
+}
+
+impl Standing {
+    fn encode(&self, encoder: &mut Encoder) {
+        match self {
+            Self::Active => encoder.u8(0),
+            Self::RecoveryRequired { tick, reason } => encoder.u8(1).u64(tick.0).str(cut(reason)),
+        };
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, AgentRecordError> {
+        match decoder.u8() {
+            0 => Ok(Self::Active),
+            1 => {
+                let (tick, reason) = (Tick(decoder.u64()), decoder.str());
+                if reason.len() > REASON_BYTES_MAX {
+                    return Err(AgentRecordError::Reason(reason.len()));
+                }
+                Ok(Self::RecoveryRequired { tick, reason: reason.to_owned() })
+            }
+            other => Err(AgentRecordError::Standing(other)),
+        }
     }
 }
 
@@ -277,10 +351,13 @@ mod tests {
     use super::*;
 
     fn record() -> AgentRecord {
-        let head = |name: &[u8], carry| Head {
+        let head = |name: &[u8], carry, journal, predecessor| Head {
             checkpoint: Hash::of(name),
             carry: Carry::new(carry).expect("below a microcent"),
+            journal: Seq(journal),
+            predecessor,
         };
+        let segment = Predecessor::Segment(Hash::of(b"segment"));
         AgentRecord {
             agent_id: "heartbeat".parse().expect("a name"),
             public_key: PublicKey::from_bytes([7; 32]),
@@ -303,8 +380,9 @@ mod tests {
             },
             initial_budget: Some(Microcents::MAX),
             holder: Some([9; 32]),
-            current: head(b"current", 999_999_999),
-            previous: Some(head(b"previous", 5)),
+            current: head(b"current", 999_999_999, 11, segment),
+            previous: Some(head(b"previous", 5, 7, Predecessor::Genesis)),
+            standing: Standing::RecoveryRequired { tick: Tick(3), reason: "record 9".to_owned() },
         }
     }
 
@@ -316,7 +394,13 @@ mod tests {
     #[test]
     fn every_shape_of_record_round_trips() {
         let full = record();
-        let bare = AgentRecord { initial_budget: None, holder: None, previous: None, ..record() };
+        let bare = AgentRecord {
+            initial_budget: None,
+            holder: None,
+            previous: None,
+            standing: Standing::Active,
+            ..record()
+        };
         for record in [full, bare] {
             let bytes = record.encode();
             assert_eq!(AgentRecord::decode(&bytes), Ok(record));
@@ -347,7 +431,7 @@ mod tests {
             assert_eq!(AgentRecord::decode(&bytes), Err(expected));
         };
         check(set(0, b"x"), AgentRecordError::NotARecord);
-        check(set(4, &[2]), AgentRecordError::UnsupportedVersion(2));
+        check(set(4, &[3]), AgentRecordError::UnsupportedVersion(3));
         check(bytes[..5].to_vec(), DecodeError::ShortRead.into());
         check(MAGIC.to_vec(), DecodeError::ShortRead.into());
         check(sealed(&[content, &[0]].concat()), DecodeError::TrailingBytes.into());
@@ -362,7 +446,25 @@ mod tests {
         check(set(budget + 8, &[2]), AgentRecordError::Presence(2));
         let carry = budget + 8 + 33 + 32;
         check(set(carry, &[0xff; 4]), AgentRecordError::Carry(u32::MAX));
-        check(set(carry + 4, &[0xff]), AgentRecordError::Presence(255));
+        let predecessor = carry + 4 + 8;
+        let unknown = FieldError::Predecessor(3);
+        check(set(predecessor, &[3]), AgentRecordError::Predecessor(unknown));
+        check(set(predecessor + 33, &[0xff]), AgentRecordError::Presence(255));
+        let standing = predecessor + 33 + 1 + 32 + 4 + 8 + 1;
+        check(set(standing, &[2]), AgentRecordError::Standing(2));
+        let long = [&content[..standing + 9], &1_025_u32.to_le_bytes(), &[b'a'; 1_025]].concat();
+        check(sealed(&long), AgentRecordError::Reason(1_025));
+    }
+
+    #[test]
+    fn a_reason_that_is_too_long_is_cut_so_that_the_record_stays_readable() {
+        let standing = |bytes| {
+            let reason = "a".repeat(bytes);
+            Standing::RecoveryRequired { tick: Tick(1), reason }
+        };
+        let bytes = AgentRecord { standing: standing(5_000), ..record() }.encode();
+        let read = AgentRecord::decode(&bytes).expect("it was cut");
+        assert_eq!(read.standing, standing(1_024));
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub use codec::{DecodeError, Decoder, Encoder};
 #[cfg(feature = "full")]
 pub use agent_id::{AgentId, AgentIdError};
 #[cfg(feature = "full")]
-pub use agent_record::{AgentRecord, AgentRecordError, ExecutionLimits, Head, MeterName};
+pub use agent_record::{AgentRecord, AgentRecordError, ExecutionLimits, Head, MeterName, Standing};
 #[cfg(feature = "full")]
 pub use checkpoint::{
     Checkpoint, CheckpointError, CheckpointVersion, Header, Lineage, VerifyError,

@@ -10,8 +10,8 @@ use igor_format::migrate::{
 use igor_format::{
     AgentKey, AgentRecord, Base64, Carry, Checkpoint, Decoder, Did, Encoder, Epoch, EpochReceipt,
     ExecutionLimits, FundId, FundRecord, Funding, Hash, Head, Header, HistoryFile, HistoryVerifier,
-    Manifest, MeterName, Microcents, PaymentReceipt, Price, PublicKey, Signature, Tick,
-    decode_identity, decode_receipts, encode_identity, encode_receipts,
+    Manifest, MeterName, Microcents, PaymentReceipt, Predecessor, Price, PublicKey, Seq, Signature,
+    Standing, Tick, decode_identity, decode_receipts, encode_identity, encode_receipts,
 };
 use proptest::array::{uniform16, uniform32};
 use proptest::collection::vec;
@@ -63,10 +63,30 @@ fn checkpoints() -> impl Strategy<Value = Checkpoint> {
 }
 
 fn heads() -> impl Strategy<Value = Head> {
-    (hashes(), 0..Carry::PER_MICROCENT).prop_map(|(checkpoint, carry)| Head {
-        checkpoint,
-        carry: Carry::new(carry).expect("in range"),
-    })
+    (hashes(), 0..Carry::PER_MICROCENT, any::<u64>(), predecessors()).prop_map(
+        |(checkpoint, carry, journal, predecessor)| Head {
+            checkpoint,
+            carry: Carry::new(carry).expect("in range"),
+            journal: Seq(journal),
+            predecessor,
+        },
+    )
+}
+
+fn predecessors() -> impl Strategy<Value = Predecessor> {
+    prop_oneof![
+        Just(Predecessor::Genesis),
+        Just(Predecessor::NotJournaled),
+        hashes().prop_map(Predecessor::Segment),
+    ]
+}
+
+fn standings() -> impl Strategy<Value = Standing> {
+    let required = (any::<u64>(), "\\PC{0,40}");
+    prop_oneof![
+        Just(Standing::Active),
+        required.prop_map(|(tick, reason)| Standing::RecoveryRequired { tick: Tick(tick), reason }),
+    ]
 }
 
 fn limits() -> impl Strategy<Value = ExecutionLimits> {
@@ -88,7 +108,7 @@ fn records() -> impl Strategy<Value = AgentRecord> {
     let names = ("[a-zäß][a-z0-9_ -]{0,30}[a-z]", "[!-~]{1,64}");
     let hashes = (hashes(), hashes(), hashes());
     let numbers = (any::<u32>(), any::<u32>(), limits(), option::of(amounts()));
-    let rest = (option::of(any::<[u8; 32]>()), heads(), option::of(heads()));
+    let rest = (option::of(any::<[u8; 32]>()), heads(), option::of(heads()), standings());
     (names, hashes, numbers, rest).prop_map(|(names, hashes, numbers, rest)| AgentRecord {
         agent_id: names.0.parse().expect("a harmless name"),
         public_key: PublicKey::from_bytes(*hashes.0.as_bytes()),
@@ -102,6 +122,7 @@ fn records() -> impl Strategy<Value = AgentRecord> {
         holder: rest.0,
         current: rest.1,
         previous: rest.2,
+        standing: rest.3,
     })
 }
 

@@ -3,9 +3,9 @@
 //! itself; a checkpoint counts only once its commit was acknowledged.
 
 use igor_core::format::{
-    AgentId, AgentKey, Carry, Epoch, Hash, Microcents, Price, PublicKey, Tick,
+    AgentId, AgentKey, Carry, Epoch, Hash, Microcents, Price, PublicKey, Seq, Tick,
 };
-use igor_core::format::{AgentRecord, ExecutionLimits, Head, MeterName};
+use igor_core::format::{AgentRecord, ExecutionLimits, Head, MeterName, Predecessor, Standing};
 use igor_core::format::{Checkpoint, Header};
 use igor_core::format::{FundError, FundId, FundRecord, Funding};
 use igor_core::storage::{Batch, Committed, Group, Key, Precondition, Version};
@@ -211,7 +211,12 @@ impl Ledger {
     }
 
     fn record(&self, saved: &Saved) -> AgentRecord {
-        let head = |saved: &Saved| Head { checkpoint: saved.checkpoint, carry: saved.carry };
+        let head = |saved: &Saved| Head {
+            checkpoint: saved.checkpoint,
+            carry: saved.carry,
+            journal: Seq(0),
+            predecessor: Predecessor::NotJournaled,
+        };
         let terms = self.terms.clone();
         AgentRecord {
             agent_id: terms.agent,
@@ -226,6 +231,7 @@ impl Ledger {
             holder: None,
             current: head(saved),
             previous: self.saved.as_ref().map(|(saved, _)| head(saved)),
+            standing: Standing::Active,
         }
     }
 }

@@ -18,6 +18,7 @@ mod segment;
 
 pub use entry::{Entry, EntryError};
 pub use field::FieldError;
+pub(crate) use field::{REASON_BYTES_MAX, cut};
 pub use observations::{ObservationKind, Observations};
 pub use opening::{Predecessor, SegmentOpening};
 pub use reader::{JournalTail, OpenJournal, OpenSegment, read_journal};
