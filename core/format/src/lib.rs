@@ -70,17 +70,19 @@ pub use go_json::{Base64, SecretBase64};
 pub use hash::{Hash, HashError};
 #[cfg(feature = "full")]
 pub use history::{
-    CheckpointFacts, Finding, FindingKind, FundFacts, HistoryFile, HistoryFileError, HistoryReport,
-    HistorySegment, HistoryVerifier, Severity, SignatureStatus,
+    AuditSegmentFacts, CheckpointFacts, Finding, FindingKind, FundFacts, HistoryFile,
+    HistoryFileError, HistoryReport, HistorySegment, HistoryVerifier, Severity, SignatureStatus,
+    SummaryFacts,
 };
 #[cfg(feature = "full")]
 pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};
 #[cfg(feature = "full")]
 pub use journal::{
-    EffectOutcome, Entry, EntryError, FailedOperation, FieldError, FundedRecord, JournalTail,
-    ObservationKind, Observations, OpenJournal, OpenSegment, OwnerRecord, Predecessor, Record,
-    RecordError, RecoveredRecord, Segment, SegmentClosing, SegmentContents, SegmentError,
-    SegmentOpening, StartedRecord, TickFailedRecord, TickPart, TickRecord, read_journal,
+    CollectedSegment, EffectOutcome, Entry, EntryError, FailedOperation, FieldError, FundedRecord,
+    JournalTail, ObservationKind, Observations, OpenJournal, OpenSegment, OwnerRecord, Predecessor,
+    Record, RecordError, RecoveredRecord, Segment, SegmentClosing, SegmentContents, SegmentError,
+    SegmentOpening, SegmentSummary, StartedRecord, SummaryError, TickFailedRecord, TickPart,
+    TickRecord, read_journal,
 };
 #[cfg(feature = "full")]
 pub use key::{AgentKey, Domain, NodeKey, PublicKey, Signature, SignatureError};

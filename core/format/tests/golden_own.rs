@@ -5,8 +5,11 @@
 #[path = "common/journal.rs"]
 mod sample;
 
-use igor_format::{Entry, Segment, decode_node_key, encode_node_key};
-use sample::{chained, node, opening, records, sealed};
+use igor_format::{
+    CollectedSegment, Entry, Hash, Predecessor, Segment, SegmentClosing, SegmentSummary, Tick,
+    decode_node_key, encode_node_key,
+};
+use sample::{agent, amount, chained, node, opening, records, sealed};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -47,4 +50,33 @@ fn the_entry_of_the_specification_is_one_of_the_segments() {
     let text: String =
         entries.iter().skip(6).take(1).flatten().map(|b| format!("{b:02x}")).collect();
     assert_eq!(text, bytes.concat());
+}
+
+#[test]
+fn a_summary_is_made_again_bit_for_bit() {
+    let first = sealed(records()).verify().expect("it is sound");
+    let closing = SegmentClosing {
+        records: 3,
+        chain: Hash::of(b"chain"),
+        tick: Tick(8),
+        budget: amount(5_000_000),
+        carry: igor_format::Carry::ZERO,
+        checkpoint: Hash::of(b"end"),
+    };
+    let second = CollectedSegment {
+        opening_checkpoint: first.closing.checkpoint,
+        first_tick: Tick(6),
+        closing,
+        opening_budget: first.closing.budget,
+        funded: amount(0),
+        charged: amount(999_874),
+        predecessor: Predecessor::Segment(first.closing.hash()),
+    };
+    let first = CollectedSegment::of(&first).expect("its sums are amounts");
+    let summary = SegmentSummary::sign(&agent(), &node(), vec![first, second]);
+    let bytes: &[u8] = fixture!("collected.sum");
+    assert_eq!(summary.encode(), bytes);
+    let read = SegmentSummary::decode(bytes).expect("a golden summary");
+    assert_eq!(read, summary);
+    assert_eq!(read.verify(&agent().public_key()), Ok(()));
 }

@@ -13,9 +13,8 @@ pub(super) fn judge(
     archived: Vec<CheckpointFacts>,
     current: Option<CheckpointFacts>,
     funds: Vec<FundFacts>,
-    findings: Vec<Finding>,
+    mut findings: Vec<Finding>,
 ) -> HistoryReport {
-    let mut findings = findings;
     let current_hash = current.as_ref().map(|current| current.hash);
     let checkpoints = distinct(archived, current, &mut findings);
     let chain = Chain::new(checkpoints);
@@ -37,7 +36,15 @@ pub(super) fn judge(
     let Judge { chain, findings } = judge;
     let checkpoints: Vec<_> = chain.nodes.into_iter().map(|node| node.facts).collect();
     let segments = segments(&checkpoints);
-    HistoryReport { did, checkpoints, funds, segments, findings }
+    HistoryReport {
+        did,
+        checkpoints,
+        funds,
+        segments,
+        audit_segments: Vec::new(),
+        summary: None,
+        findings,
+    }
 }
 
 /// Joins the history and the current checkpoint, each content once.

@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use crate::journal::{SegmentError, SummaryError};
 use crate::{CheckpointError, CheckpointVersion, FundError, Hash, Microcents, PublicKey, Tick};
 
 /// How grave a finding is.
@@ -52,6 +53,12 @@ pub enum FindingKind {
     /// The file is no fund record.
     #[error("{0}")]
     UnreadableFund(FundError),
+    /// The file is no audit segment, or its records are no chain.
+    #[error("{0}")]
+    UnreadableSegment(SegmentError),
+    /// The file is no summary of collected segments.
+    #[error("{0}")]
+    UnreadableSummary(SummaryError),
     /// The checkpoint is of a version without a signature.
     #[error("unsigned entry: version {0} carries no signature")]
     Unsigned(CheckpointVersion),
@@ -104,6 +111,28 @@ pub enum FindingKind {
     /// with exactly that much more budget.
     #[error("the fund record does not fit the checkpoints it names")]
     FundMismatch,
+    /// A segment does not lie between the checkpoints that it names: the tick, the budget, the module
+    /// or the order differs.
+    #[error("the segment does not fit the checkpoint {checkpoint} that it names")]
+    SegmentMismatch {
+        /// The checkpoint.
+        checkpoint: Hash,
+    },
+    /// The segment before is neither here nor in the summary of those that were removed.
+    #[error("missing segment: it follows {segment}, which was not collected either")]
+    SegmentMissing {
+        /// The hash of the segment that is missing.
+        segment: Hash,
+    },
+    /// A segment does not come after the one it follows, or is the second one that follows it.
+    #[error("the segment is not in the order of the segments' lives")]
+    SegmentOrder,
+    /// A segment whose closing checkpoint was never made: a save did not get to its end.
+    #[error("the checkpoint {checkpoint} that closes the segment is not here")]
+    SegmentUnclosed {
+        /// The checkpoint it announces.
+        checkpoint: Hash,
+    },
     /// The current checkpoint is older than the history by more than an interrupted save explains.
     #[error("rollback: the history goes on for {ahead} checkpoints after the current one")]
     Rollback {
@@ -138,8 +167,8 @@ pub enum FindingKind {
     /// The file's name is not the one its content has.
     #[error("the file is not named after its content")]
     OtherName,
-    /// The file is neither a checkpoint nor a fund record.
-    #[error("neither a checkpoint nor a fund record, ignored")]
+    /// The file is none that a history has.
+    #[error("no file of a history, ignored")]
     UnknownFile,
 }
 
@@ -150,6 +179,8 @@ impl FindingKind {
             Self::NoCheckpoints => "no_checkpoints",
             Self::Unreadable(_) => "unreadable",
             Self::UnreadableFund(_) => "unreadable_fund",
+            Self::UnreadableSegment(_) => "unreadable_segment",
+            Self::UnreadableSummary(_) => "unreadable_summary",
             Self::Unsigned(_) => "unsigned",
             Self::BadSignature => "bad_signature",
             Self::OtherKey { .. } => "other_key",
@@ -159,6 +190,10 @@ impl FindingKind {
             Self::TickBackwards { .. } => "tick_backwards",
             Self::UnfundedRise { .. } => "unfunded_rise",
             Self::FundMismatch => "fund_mismatch",
+            Self::SegmentMismatch { .. } => "segment_mismatch",
+            Self::SegmentMissing { .. } => "segment_missing",
+            Self::SegmentOrder => "segment_order",
+            Self::SegmentUnclosed { .. } => "segment_unclosed",
             Self::Rollback { .. } => "rollback",
             Self::SaveInterrupted => "save_interrupted",
             Self::HeadNotArchived => "head_not_archived",
@@ -176,6 +211,8 @@ impl FindingKind {
             Self::NoCheckpoints
             | Self::Unreadable(_)
             | Self::UnreadableFund(_)
+            | Self::UnreadableSegment(_)
+            | Self::UnreadableSummary(_)
             | Self::Unsigned(_)
             | Self::BadSignature
             | Self::OtherKey { .. }
@@ -185,11 +222,15 @@ impl FindingKind {
             | Self::TickBackwards { .. }
             | Self::UnfundedRise { .. }
             | Self::FundMismatch
+            | Self::SegmentMismatch { .. }
+            | Self::SegmentMissing { .. }
+            | Self::SegmentOrder
             | Self::Rollback { .. } => Severity::Error,
             Self::SaveInterrupted
             | Self::HeadNotArchived
             | Self::FundUnapplied { .. }
             | Self::FundRepeated { .. }
+            | Self::SegmentUnclosed { .. }
             | Self::Repeated { .. }
             | Self::OtherName
             | Self::UnknownFile => Severity::Notice,

@@ -1,10 +1,12 @@
 //! Proves an agent's life from the files of its history: who it is, that its checkpoints form one
-//! unbroken signed chain, and that its budget never rises without a fund record.
+//! unbroken signed chain, that its budget never rises without a fund record, and that its audit
+//! segments are sealed and leave nothing out.
 //!
 //! It is not a reader of directories: the caller names files and hands over their bytes, one at a
 //! time, so that a long life needs little memory and a browser can verify one. It runs no code of
 //! the agent, so it does not say whether a state is what the module would have computed.
 
+mod audit;
 mod chain;
 mod finding;
 mod name;
@@ -12,8 +14,12 @@ mod report;
 
 pub use finding::{Finding, FindingKind, Severity};
 pub use name::{HistoryFile, HistoryFileError};
-pub use report::{CheckpointFacts, FundFacts, HistoryReport, HistorySegment, SignatureStatus};
+pub use report::{
+    AuditSegmentFacts, CheckpointFacts, FundFacts, HistoryReport, HistorySegment, SignatureStatus,
+    SummaryFacts,
+};
 
+use crate::journal::{Segment, SegmentError, SegmentSummary, SummaryError};
 use crate::{Checkpoint, Did, FundRecord, VerifyError};
 
 /// Collects the files of one history and judges them together.
@@ -24,6 +30,8 @@ pub struct HistoryVerifier {
     checkpoints: Vec<CheckpointFacts>,
     current: Option<CheckpointFacts>,
     funds: Vec<FundFacts>,
+    segments: Vec<AuditSegmentFacts>,
+    summary: Option<SummaryFacts>,
     findings: Vec<Finding>,
 }
 
@@ -37,12 +45,14 @@ impl HistoryVerifier {
             checkpoints: Vec::new(),
             current: None,
             funds: Vec::new(),
+            segments: Vec::new(),
+            summary: None,
             findings: Vec::new(),
         }
     }
 
-    /// Adds a file of the history; its name says what it should be. A file that is
-    /// neither a checkpoint nor a fund record is noted and otherwise ignored.
+    /// Adds a file of the history; its name says what it should be. A file that a history does not
+    /// have is noted and otherwise ignored.
     pub fn add(&mut self, file: &str, bytes: &[u8]) {
         if HistoryFile::is_checkpoint(file) {
             if let Some(facts) = self.read_checkpoint(file, bytes) {
@@ -55,6 +65,10 @@ impl HistoryVerifier {
             }
         } else if HistoryFile::is_fund(file) {
             self.add_fund(file, bytes);
+        } else if HistoryFile::is_segment(file) {
+            self.add_segment(file, bytes);
+        } else if HistoryFile::is_summary(file) {
+            self.add_summary(file, bytes);
         } else {
             self.find(file, FindingKind::UnknownFile);
         }
@@ -70,8 +84,15 @@ impl HistoryVerifier {
 
     /// Judges everything that was added.
     pub fn finish(self) -> HistoryReport {
-        let Self { expected, checkpoints, current, funds, findings, .. } = self;
-        chain::judge(expected, checkpoints, current, funds, findings)
+        let Self { expected, checkpoints, current, funds, segments, summary, findings, .. } = self;
+        let mut report = chain::judge(expected, checkpoints, current, funds, findings);
+        let key = report.did.map(|did| did.public_key());
+        let (segments, findings) =
+            audit::judge(key, &report.checkpoints, segments, summary.as_ref());
+        report.audit_segments = segments;
+        report.summary = summary;
+        report.findings.extend(findings);
+        report
     }
 
     fn read_checkpoint(&mut self, file: &str, bytes: &[u8]) -> Option<CheckpointFacts> {
@@ -123,6 +144,51 @@ impl HistoryVerifier {
             public_key: record.public_key(),
             funding: *record.funding(),
             applied: false,
+        });
+    }
+
+    fn add_segment(&mut self, file: &str, bytes: &[u8]) {
+        let contents = match Segment::decode(bytes).and_then(|segment| segment.verify()) {
+            Ok(contents) => contents,
+            Err(SegmentError::AgentSignature | SegmentError::NodeSignature) => {
+                return self.find(file, FindingKind::BadSignature);
+            }
+            Err(error) => return self.find(file, FindingKind::UnreadableSegment(error)),
+        };
+        let opening = contents.opening;
+        self.segments.push(AuditSegmentFacts {
+            file: file.to_owned(),
+            agent: opening.agent,
+            node: opening.node,
+            module: opening.module,
+            opening_checkpoint: opening.checkpoint,
+            opening_tick: opening.tick,
+            opening_budget: opening.budget,
+            closing: contents.closing,
+            predecessor: opening.predecessor,
+        });
+    }
+
+    fn add_summary(&mut self, file: &str, bytes: &[u8]) {
+        let summary = match SegmentSummary::decode(bytes) {
+            Ok(summary) => summary,
+            Err(error) => return self.find(file, FindingKind::UnreadableSummary(error)),
+        };
+        // Whose it should be is known at the end only; that it is its own agent's is known here.
+        match summary.verify(&summary.agent()) {
+            Ok(()) => {}
+            Err(SummaryError::AgentSignature | SummaryError::NodeSignature) => {
+                return self.find(file, FindingKind::BadSignature);
+            }
+            Err(error) => return self.find(file, FindingKind::UnreadableSummary(error)),
+        }
+        if file.parse() != Ok(HistoryFile::Summary) {
+            return self.find(file, FindingKind::OtherName);
+        }
+        self.summary = Some(SummaryFacts {
+            file: file.to_owned(),
+            agent: summary.agent(),
+            segments: summary.segments().to_vec(),
         });
     }
 

@@ -2,7 +2,8 @@
 //! beyond valid or not, and prints nothing.
 
 use super::finding::{Finding, Severity};
-use crate::{CheckpointVersion, Did, Funding, Hash, Header, PublicKey, Tick};
+use crate::journal::{CollectedSegment, Predecessor, SegmentClosing};
+use crate::{CheckpointVersion, Did, Funding, Hash, Header, Microcents, PublicKey, Tick};
 
 /// What a checkpoint's signature is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +52,40 @@ pub struct FundFacts {
     pub applied: bool,
 }
 
+/// What one audit segment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditSegmentFacts {
+    /// The file it was read from.
+    pub file: String,
+    /// The agent whose segment it is.
+    pub agent: PublicKey,
+    /// The node that held the agent.
+    pub node: PublicKey,
+    /// The hash of the module.
+    pub module: Hash,
+    /// The checkpoint that it begins with; [`Hash::ZERO`] for an agent that had never run.
+    pub opening_checkpoint: Hash,
+    /// The last committed tick at its beginning.
+    pub opening_tick: Tick,
+    /// The budget at its beginning.
+    pub opening_budget: Microcents,
+    /// How it ends.
+    pub closing: SegmentClosing,
+    /// What it names as its predecessor.
+    pub predecessor: Predecessor,
+}
+
+/// What the summary of collected segments says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryFacts {
+    /// The file it was read from.
+    pub file: String,
+    /// The agent whose segments they were.
+    pub agent: PublicKey,
+    /// The segments, in the order of their lives.
+    pub segments: Vec<CollectedSegment>,
+}
+
 /// Checkpoints that follow each other and are of one module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistorySegment {
@@ -76,6 +111,10 @@ pub struct HistoryReport {
     pub funds: Vec<FundFacts>,
     /// The checkpoints grouped by module.
     pub segments: Vec<HistorySegment>,
+    /// The audit segments with valid signatures and a sound chain, in the order of their ticks.
+    pub audit_segments: Vec<AuditSegmentFacts>,
+    /// The summary of collected segments, if there is one with valid signatures.
+    pub summary: Option<SummaryFacts>,
     /// Everything that is worth saying, in the order it was found.
     pub findings: Vec<Finding>,
 }

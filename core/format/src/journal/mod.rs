@@ -15,6 +15,7 @@ mod opening;
 mod reader;
 mod record;
 mod segment;
+mod summary;
 
 pub use entry::{Entry, EntryError};
 pub use field::FieldError;
@@ -27,3 +28,4 @@ pub use record::{
     RecoveredRecord, StartedRecord, TickFailedRecord, TickPart, TickRecord,
 };
 pub use segment::{Segment, SegmentClosing, SegmentContents, SegmentError};
+pub use summary::{CollectedSegment, SegmentSummary, SummaryError};
