@@ -16,6 +16,7 @@
 mod case;
 pub mod disk;
 pub mod engine;
+pub mod fuzz;
 pub mod harness;
 pub mod hostile;
 pub mod meter;

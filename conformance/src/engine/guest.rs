@@ -77,15 +77,15 @@ impl Fixture {
 }
 
 /// An instance, called the way a node calls.
-pub(super) struct Guest {
-    pub(super) instance: Box<dyn Instance>,
+pub(crate) struct Guest {
+    pub(crate) instance: Box<dyn Instance>,
 }
 
 /// How a call ended, and at what cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
-    pub(super) result: Result<Vec<Value>, CallError>,
-    pub(super) gas: Gas,
+pub(crate) struct Ended {
+    pub(crate) result: Result<Vec<Value>, CallError>,
+    pub(crate) gas: Gas,
 }
 
 impl Guest {
@@ -105,7 +105,7 @@ impl Guest {
     }
 
     /// Calls `export` with at most `gas`.
-    pub(super) fn call_within(&mut self, gas: Gas, export: &str, args: &[Value]) -> Ended {
+    pub(crate) fn call_within(&mut self, gas: Gas, export: &str, args: &[Value]) -> Ended {
         let left = self.host_mut().begin(CallLimits { gas, deadline_ns: 1_000 });
         self.instance.set_global(InjectedGlobal::GasLeft, left);
         let result = self.instance.call(export, args);
@@ -152,7 +152,7 @@ impl Guest {
     }
 
     /// The host that serves the guest.
-    pub(super) fn host(&self) -> &TestHost {
+    pub(crate) fn host(&self) -> &TestHost {
         let host: &dyn Any = self.instance.host();
         host.downcast_ref().expect("the instance was given a test host")
     }
@@ -170,7 +170,7 @@ impl Guest {
 }
 
 /// Arguments of the given types, extremes more often than chance would have it.
-pub(super) fn arbitrary(rng: &mut Rng, types: &[ValueType]) -> Vec<Value> {
+pub(crate) fn arbitrary(rng: &mut Rng, types: &[ValueType]) -> Vec<Value> {
     let mut value = |ty: &ValueType| {
         let bits = if rng.below(2) == 0 { rng.any_size() } else { rng.any_size().wrapping_neg() };
         let [a, b, c, d, ..] = bits.to_le_bytes();

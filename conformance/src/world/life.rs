@@ -166,7 +166,7 @@ pub fn amount(units: &str) -> Microcents {
 }
 
 /// Builds the linked plugin of this name from the text of its section.
-pub(super) fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Path) -> Arc<T> {
+pub(crate) fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Path) -> Arc<T> {
     let section = ConfigSection::from_toml(format!("{}.{name}", T::WORD), section);
     Registry::<T>::linked()
         .expect("plugin names differ")
