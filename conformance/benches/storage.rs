@@ -1,6 +1,8 @@
-//! What a checkpoint save costs on the file store, against raw writes of the same files with the same
-//! syncs: temporary file, sync, rename, sync of the directory, for each file. Both alternate in one run;
-//! the medians count. `cargo bench -p conformance --bench storage`
+//! What a checkpoint save and a log append cost on the file store. A save is put beside raw writes of the
+//! same files with the same syncs: temporary file, sync, rename, sync of the directory, for each file. An
+//! append is put beside raw appends with as many records to a sync, and beside the original's way, which
+//! replaces a file for each record. All alternate in one run; the medians count.
+//! `cargo bench -p conformance --bench storage`
 
 #![allow(clippy::print_stdout, reason = "a benchmark reports to its caller")]
 #![allow(
@@ -32,11 +34,20 @@ fn main() {
             |place| Box::new(StoreSave::new(place, size)),
         );
     }
-    compare(
-        "append of one record of 237 bytes",
-        |place| Box::new(RawAppend::new(place)),
-        |place| Box::new(StoreAppend::new(place)),
-    );
+    for (name, agents, records) in [
+        ("append of one record of 237 bytes", 1, 1),
+        ("... of one record by each of 64 agents", 64, 1),
+        ("... of 64 records at once", 1, 64),
+    ] {
+        let store =
+            |place: &Path| -> Box<dyn Work> { Box::new(StoreAppend::new(place, agents, records)) };
+        compare(name, |place| Box::new(RawAppend::new(place, agents * records)), store);
+        let replace = |place: &Path| -> Box<dyn Work> {
+            Box::new(Replace(RawSave::new(place, 0), agents * records))
+        };
+        compare("    against a file replaced for each", replace, store);
+        println!("    {} records in each round", agents * records);
+    }
 }
 
 /// Something that is repeated; `number` differs each time.
@@ -145,33 +156,58 @@ impl Work for StoreSave {
     }
 }
 
-struct RawAppend(File);
+/// So many records appended at once, with one sync.
+struct RawAppend(File, usize);
 
 impl RawAppend {
-    fn new(place: &Path) -> Self {
+    fn new(place: &Path, records: usize) -> Self {
         fs::create_dir_all(place).unwrap();
-        Self(File::options().append(true).create(true).open(place.join("journal")).unwrap())
+        let file = File::options().append(true).create(true).open(place.join("journal"));
+        Self(file.unwrap(), records)
     }
 }
 
 impl Work for RawAppend {
     fn run(&mut self, _: u64) {
-        self.0.write_all(&[3; 237]).unwrap();
-        self.0.sync_all().unwrap();
+        self.0.write_all(&vec![3; 237 * self.1]).unwrap();
+        self.0.sync_data().unwrap();
     }
 }
 
-struct StoreAppend(FsStorage, AgentId);
+/// A file replaced for each of so many records.
+struct Replace(RawSave, usize);
+
+impl Work for Replace {
+    fn run(&mut self, _: u64) {
+        for _ in 0..self.1 {
+            self.0.write(".igor/a", "record", &[3; 237]);
+        }
+    }
+}
+
+/// A batch in which each of some agents appends some records.
+struct StoreAppend {
+    store: FsStorage,
+    agents: Vec<AgentId>,
+    records: usize,
+}
 
 impl StoreAppend {
-    fn new(place: &Path) -> Self {
-        Self(FsStorage::open(place, &FsConfig::default()).unwrap(), "a".parse().unwrap())
+    fn new(place: &Path, agents: usize, records: usize) -> Self {
+        let store = FsStorage::open(place, &FsConfig::default()).unwrap();
+        let agents = (0..agents).map(|number| format!("a{number}").parse().unwrap()).collect();
+        Self { store, agents, records }
     }
 }
 
 impl Work for StoreAppend {
     fn run(&mut self, number: u64) {
-        let group = Group::new(self.1.clone()).append(Seq(number), vec![vec![3; 237]]);
-        block_on(self.0.commit(Batch::from(group))).pop().unwrap().unwrap();
+        let at = Seq(number * u64::try_from(self.records).unwrap());
+        let records = vec![vec![3; 237]; self.records];
+        let groups =
+            self.agents.iter().map(|id| Group::new(id.clone()).append(at, records.clone()));
+        for result in block_on(self.store.commit(Batch { groups: groups.collect() })) {
+            result.unwrap();
+        }
     }
 }

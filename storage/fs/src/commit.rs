@@ -18,8 +18,8 @@ use crate::tree::{to_u64, write_all};
 use crate::trim::TrimError;
 use crate::vfs::{VfsFile, parent};
 
-/// Temporary files that are open at a time between writing and syncing.
-const OPEN_MAX: usize = 64;
+/// Temporary files that one group has open at a time between writing and syncing.
+const OPEN_MAX: usize = 16;
 
 /// A group on its way to the disk.
 pub(crate) struct Writing<'a> {

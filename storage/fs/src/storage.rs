@@ -255,7 +255,7 @@ impl Storage for FsStorage {
     }
 
     async fn commit(&self, batch: Batch) -> Vec<Result<Committed, StorageError>> {
-        batch.groups.into_iter().map(|group| self.commit_group(&group)).collect()
+        self.commit_batch(&batch.groups)
     }
 
     async fn hold(&self, claim: &Claim) -> Result<Hold, StorageError> {

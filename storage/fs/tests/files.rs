@@ -335,6 +335,25 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
+fn groups_of_one_agent_in_a_large_batch_keep_their_order() {
+    let directory = directory();
+    let store = open(directory.path());
+    let group = |number: u64| {
+        let name = format!("agent-{}", number % 50);
+        Group::new(agent(&name)).append(Seq(number / 50), vec![number.to_le_bytes().to_vec()])
+    };
+    let mut groups: Vec<_> = (0..200).map(group).collect();
+    groups.insert(70, Group::new(agent("late")).append(Seq(9), vec![Vec::new()]));
+    let results = block_on(store.commit(Batch { groups }));
+    assert_eq!(results.len(), 201);
+    for (number, result) in results.iter().enumerate() {
+        assert_eq!(result.is_err(), number == 70, "group {number}: {result:?}");
+    }
+    let last = block_on(store.read_log(&agent("agent-49"), Seq(3), 1)).unwrap();
+    assert_eq!(last, [199_u64.to_le_bytes()]);
+}
+
+#[test]
 fn a_trimmed_log_takes_no_more_room_than_what_stays() {
     let directory = directory();
     let store = open(directory.path());

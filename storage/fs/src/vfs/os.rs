@@ -225,7 +225,8 @@ impl VfsFile for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_all()
+        // Content and size, also of a file that was cut; times are nothing to wait for.
+        self.0.sync_data()
     }
 
     fn forget_cached(&self) {
