@@ -29,7 +29,7 @@ fn every_attack_has_an_agent(agents: &[Hostile]) -> Result<(), Failed> {
     if engines < 2 {
         return Err(format!("{engines} engines are linked, at least 2 are expected").into());
     }
-    let there: BTreeSet<u32> = agents.iter().filter_map(Hostile::attack).collect();
+    let there: BTreeSet<u32> = agents.iter().map(|agent| agent.attack).collect();
     let planned: BTreeSet<u32> = (1..=21).chain(24..=30).collect();
     if there != planned {
         return Err(format!("planned: {planned:?}\nthere: {there:?}").into());

@@ -23,18 +23,18 @@ const COUNT: &str = r#"(func (export "agent_tick") (result i32)
 const CODE_SECTION: u8 = 10;
 const DATA_SECTION: u8 = 11;
 
-/// Name, expectation and module.
-type Described<T> = (&'static str, &'static str, T);
+/// Name, number of the attack, expectation and module.
+type Described<T> = (&'static str, u32, &'static str, T);
 
 /// All of them.
 pub(super) fn all() -> Result<Vec<Hostile>, HostileError> {
     let mut agents = Vec::new();
-    for (name, expect, text) in texts() {
-        let head = format!(";; expect: {expect}\n");
+    for (name, attack, expect, text) in texts() {
+        let head = format!(";; expect: {expect}\n;; attack: {attack}\n");
         agents.push(Hostile::from_text(name.to_owned(), &format!("{head}{text}"))?);
     }
-    for (name, expect, bytes) in binaries()? {
-        let head = format!(";; expect: {expect}\n");
+    for (name, attack, expect, bytes) in binaries()? {
+        let head = format!(";; expect: {expect}\n;; attack: {attack}\n");
         agents.push(Hostile::from_bytes(name.to_owned(), &head, bytes)?);
     }
     Ok(agents)
@@ -59,40 +59,45 @@ fn texts() -> Vec<Described<String>> {
     let large = "i32.const 0 i32.const 0 br_table 0 0 0 0 0 0 0 0 0 0 0 0 drop ";
     vec![
         // A frame of 4,096 locals, called without end.
-        ("14_large_frames", "trap stack_guard in agent_tick", ticking(&locals(4_096), "call 5")),
-        ("14_too_many_locals", limit, ticking(&locals(4_097), "i32.const 0")),
+        ("large_frames", 14, "trap stack_guard in agent_tick", ticking(&locals(4_096), "call 5")),
+        ("too_many_locals", 14, limit, ticking(&locals(4_097), "i32.const 0")),
         // Compile bombs: the limits bound one function, and the whole.
-        ("27_function_at_the_limit", "ticks", with(&function(&"nop ".repeat(131_070)))),
-        ("27_function_too_large", limit, with(&function(&"nop ".repeat(131_071)))),
-        ("27_branch_tables", "ticks", with(&function(&blocks(large, 5_900)))),
-        ("27_float_chain", "ticks", float_chain(20_000)),
-        ("27_module_too_large", limit, with(&data(4 << 20))),
+        ("function_at_the_limit", 27, "ticks", with(&function(&"nop ".repeat(131_070)))),
+        ("function_too_large", 27, limit, with(&function(&"nop ".repeat(131_071)))),
+        ("branch_tables", 27, "ticks", with(&function(&blocks(large, 5_900)))),
+        ("float_chain", 27, "ticks", float_chain(20_000)),
+        ("module_too_large", 27, limit, with(&data(4 << 20))),
         // Many small things, and deep ones.
-        ("28_functions", "ticks", with(&function(&"nop ".repeat(38)).repeat(10_000))),
-        ("28_too_many_functions", limit, with(&"(func)".repeat(20_001))),
-        ("28_nested_blocks", "ticks", with(&function(&nested(500)))),
-        ("28_nested_blocks_deep", "ticks", with(&function(&nested(4_000)))),
-        ("28_nested_loops_run", "ticks", ticking("", &nested_loops(4_000))),
-        ("28_branch_table_huge", limit, with(&branch_table(1_000_000))),
-        ("28_branch_table_large", "ticks", with(&branch_table(30_000))),
-        ("28_too_many_globals", limit, with(&"(global i32 (i32.const 0))".repeat(1_001))),
-        ("28_too_many_parameters", limit, with(&format!("(func (param {}))", "i32 ".repeat(33)))),
+        ("functions", 28, "ticks", with(&function(&"nop ".repeat(38)).repeat(10_000))),
+        ("too_many_functions", 28, limit, with(&"(func)".repeat(20_001))),
+        ("nested_blocks", 28, "ticks", with(&function(&nested(500)))),
+        ("nested_blocks_deep", 28, "ticks", with(&function(&nested(4_000)))),
+        ("nested_loops_run", 28, "ticks", ticking("", &nested_loops(4_000))),
+        ("branch_table_huge", 28, limit, with(&branch_table(1_000_000))),
+        ("branch_table_at_the_limit", 28, "ticks", with(&branch_table(32_769))),
+        ("branch_table_too_large", 28, limit, with(&branch_table(32_770))),
+        ("loops_at_the_limit", 27, "ticks", with(&function(&loops(1_000)))),
+        ("too_many_loops", 27, limit, with(&function(&loops(1_001)))),
+        ("too_many_globals", 28, limit, with(&"(global i32 (i32.const 0))".repeat(1_001))),
+        ("too_many_parameters", 28, limit, with(&format!("(func (param {}))", "i32 ".repeat(33)))),
         (
-            "28_too_many_element_segments",
+            "too_many_element_segments",
+            28,
             limit,
             with(&format!("(table 1 funcref) {}", "(elem func 0)".repeat(1_001))),
         ),
-        ("28_too_many_data_segments", limit, with(&"(data \"\")".repeat(100_001))),
-        ("28_many_data_segments", "ticks", with(&"(data \"\")".repeat(100_000))),
+        ("too_many_data_segments", 28, limit, with(&"(data \"\")".repeat(100_001))),
+        ("many_data_segments", 28, "ticks", with(&"(data \"\")".repeat(100_000))),
         (
-            "28_too_many_imports",
+            "too_many_imports",
+            28,
             limit,
             format!(
                 "(module {} {HONEST})",
                 "(import \"igor\" \"clock_now\" (func (result i64)))".repeat(1_001)
             ),
         ),
-        ("28_long_export_names", "ticks", with(&long_exports(1_000, 1_000))),
+        ("long_export_names", 28, "ticks", with(&long_exports(1_000, 1_000))),
     ]
 }
 
@@ -107,6 +112,11 @@ fn nested(depth: usize) -> String {
 
 fn nested_loops(depth: usize) -> String {
     format!("{}{} i32.const 0", "loop ".repeat(depth), "end ".repeat(depth))
+}
+
+/// Loops one after another, each of which branches back.
+fn loops(count: usize) -> String {
+    "loop i32.const 0 br_if 0 end ".repeat(count)
 }
 
 fn branch_table(targets: usize) -> String {
@@ -138,32 +148,32 @@ fn binaries() -> Result<Vec<Described<Vec<u8>>>, HostileError> {
     };
     let honest = assemble("honest", &with(""))?;
     let mut modules = Vec::new();
-    let mut add = |name, expect, bytes| modules.push((name, expect, bytes));
+    let mut add = |name, attack, expect, bytes| modules.push((name, attack, expect, bytes));
 
     // One data segment that claims 200 MB, in a section of a few bytes.
     let claim = [&[1, 1][..], &leb(200_000_000), b"x"].concat();
-    add("12_data_claim", "refused invalid", appended(&honest, DATA_SECTION, &claim));
+    add("data_claim", 12, "refused invalid", appended(&honest, DATA_SECTION, &claim));
     // A section that claims 200 MB, at the end of the file.
     let mut section = honest.clone();
     section.push(DATA_SECTION);
     section.extend(leb(200_000_000));
-    add("12_section_claim", "refused invalid", section);
+    add("section_claim", 12, "refused invalid", section);
     // 2^32 - 1 data segments in a few bytes.
     let count = appended(&honest, DATA_SECTION, &leb(u32::MAX));
-    add("12_segment_count_claim", "refused limit", count);
+    add("segment_count_claim", 12, "refused limit", count);
     // 2^32 - 1 locals in six bytes: the last function's body is replaced.
     let one_local = assemble("locals", &with("(func (local f32))"))?;
     let body = [&[1][..], &leb(u32::MAX), &[0x7d, 0x0b]].concat();
-    add("14_locals_claim", "refused limit", with_last_body(&one_local, &body));
+    add("locals_claim", 14, "refused limit", with_last_body(&one_local, &body));
     // 2^32 - 1 branch targets in a few bytes.
     let body = [&[0, 0x41, 0, 0x0e][..], &leb(u32::MAX), &[0, 0x0b]].concat();
-    add("28_branch_table_claim", "refused invalid", with_last_body(&one_local, &body));
+    add("branch_table_claim", 28, "refused invalid", with_last_body(&one_local, &body));
     // Not a module at all.
-    add("27_empty_file", "refused invalid", Vec::new());
-    add("27_only_a_header", "refused exports", b"\0asm\x01\0\0\0".to_vec());
-    add("27_component", "refused invalid", b"\0asm\x0d\0\x01\0".to_vec());
+    add("empty_file", 27, "refused invalid", Vec::new());
+    add("only_a_header", 27, "refused exports", b"\0asm\x01\0\0\0".to_vec());
+    add("component", 27, "refused invalid", b"\0asm\x0d\0\x01\0".to_vec());
     let cut = honest.len() - 1;
-    add("27_cut_short", "refused invalid", honest.get(..cut).unwrap_or_default().to_vec());
+    add("cut_short", 27, "refused invalid", honest.get(..cut).unwrap_or_default().to_vec());
     Ok(modules)
 }
 

@@ -43,6 +43,9 @@ pub enum ExpectationError {
     /// The first line is not `;; expect: …`.
     #[error("the first line is not `;; expect: …`")]
     Missing,
+    /// The second line is not `;; attack: …` with a number.
+    #[error("the second line is not `;; attack: …` with a number")]
+    Attack,
     /// There is no such outcome.
     #[error("no such outcome: {0:?}")]
     Outcome(String),
@@ -56,6 +59,8 @@ pub enum ExpectationError {
 pub(super) struct Head<'a> {
     /// What must happen.
     pub(super) expectation: Expectation,
+    /// The number of the attack in the reliability plan.
+    pub(super) attack: u32,
     /// The declared capabilities.
     pub(super) grants: Vec<&'a str>,
     /// Whether the default gas limit applies.
@@ -67,11 +72,13 @@ pub(super) fn head(text: &str) -> Result<Head<'_>, ExpectationError> {
     let mut lines = text.lines().peekable();
     let expect = lines.next().and_then(|line| line.strip_prefix(";; expect: "));
     let expectation = expect.ok_or(ExpectationError::Missing)?.parse()?;
+    let attack = lines.next().and_then(|line| line.strip_prefix(";; attack: "));
+    let attack = attack.and_then(|number| number.parse().ok()).ok_or(ExpectationError::Attack)?;
     let grants = lines.peek().and_then(|line| line.strip_prefix(";; grants: "));
     let has_grants = grants.is_some();
     let grants = grants.unwrap_or_default().split_whitespace().collect();
     let has_full_gas = lines.nth(usize::from(has_grants)) == Some(";; gas: full");
-    Ok(Head { expectation, grants, has_full_gas })
+    Ok(Head { expectation, attack, grants, has_full_gas })
 }
 
 /// A manifest that declares these capabilities.
@@ -140,14 +147,18 @@ mod tests {
             assert_eq!(text.parse::<Expectation>(), Err(expected), "{text}");
         }
         assert_eq!(head("(module)"), Err(ExpectationError::Missing));
+        for text in [";; expect: ticks\n(module)", ";; expect: ticks\n;; attack: on\n"] {
+            assert_eq!(head(text), Err(ExpectationError::Attack), "{text}");
+        }
     }
 
     #[test]
     fn the_lines_after_the_first_are_optional_and_grants_become_a_manifest() {
         let check = |lines: &str, grants: &[&str], has_full_gas| {
-            let text = format!(";; expect: ticks\n{lines};; It tries.\n(module)");
+            let text = format!(";; expect: ticks\n;; attack: 7\n{lines};; It tries.\n(module)");
             let expectation = Expectation::Ticks;
-            let expected = Head { expectation, grants: grants.to_vec(), has_full_gas };
+            let attack = 7;
+            let expected = Head { expectation, attack, grants: grants.to_vec(), has_full_gas };
             assert_eq!(head(&text), Ok(expected), "{text}");
         };
         check("", &[], false);

@@ -2,7 +2,8 @@
 //! large to be files. Each says what must happen to it. They are data; running them is the business
 //! of whoever has a node.
 //!
-//! A file's first line is `;; expect: OUTCOME`. Then `;; grants: CAPABILITY …` may follow, and
+//! A file's first line is `;; expect: OUTCOME`, its second `;; attack: NUMBER`, which is the attack's in the
+//! reliability plan. Then `;; grants: CAPABILITY …` may follow, and
 //! `;; gas: full` where the danger grows with the gas that is used: such an agent runs under the default
 //! limit, the others under a lower one that saves time. The outcome is one of
 //!
@@ -27,8 +28,10 @@ pub use judge::{Outcome, judge, run, world_for};
 /// An agent that attacks.
 #[derive(Debug, Clone)]
 pub struct Hostile {
-    /// Its name; the number before the first `_` is the attack's in the reliability plan.
+    /// Its name.
     pub name: String,
+    /// The number of the attack in the reliability plan.
+    pub attack: u32,
     /// The module.
     pub bytes: Vec<u8>,
     /// Its manifest, JSON.
@@ -129,11 +132,6 @@ pub fn all() -> Result<Vec<Hostile>, HostileError> {
 }
 
 impl Hostile {
-    /// The number of the attack in the reliability plan.
-    pub fn attack(&self) -> Option<u32> {
-        self.name.split('_').next()?.parse().ok()
-    }
-
     fn from_text(name: String, text: &str) -> Result<Self, HostileError> {
         let bytes = wat::parse_str(text).map_err(|error| HostileError::Assemble {
             name: name.clone(),
@@ -144,9 +142,9 @@ impl Hostile {
 
     fn from_bytes(name: String, head: &str, bytes: Vec<u8>) -> Result<Self, HostileError> {
         match grammar::head(head) {
-            Ok(Head { expectation, grants, has_full_gas }) => {
+            Ok(Head { expectation, attack, grants, has_full_gas }) => {
                 let manifest = grammar::manifest(&grants);
-                Ok(Self { name, bytes, manifest, has_full_gas, expectation })
+                Ok(Self { name, attack, bytes, manifest, has_full_gas, expectation })
             }
             Err(source) => Err(HostileError::Expectation { name, source }),
         }

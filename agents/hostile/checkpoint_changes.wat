@@ -1,0 +1,19 @@
+;; expect: ticks
+;; attack: 18
+;; The state changes whenever its pointer is asked for, and its place alternates. The node must
+;; take one state that was whole at one moment.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32)
+    (global.set $turn (i32.xor (global.get $turn) (i32.const 16)))
+    (memory.copy (global.get $turn) (i32.const 0) (i32.const 8))
+    (global.get $turn))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (global $turn (mut i32) (i32.const 0)))

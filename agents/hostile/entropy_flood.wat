@@ -1,0 +1,19 @@
+;; expect: trap observation_limit in agent_tick
+;; attack: 21
+;; grants: rand
+;; Draws 8 MiB of random bytes in one tick, more than a tick may record.
+(module
+  (import "igor" "rand_bytes" (func $rand_bytes (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32) (local $left i32)
+    (local.set $left (i32.const 2048))
+    (loop $again
+      (if (call $rand_bytes (i32.const 4096) (i32.const 4096)) (then (unreachable)))
+      (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024)))

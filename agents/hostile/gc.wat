@@ -1,0 +1,15 @@
+;; expect: refused invalid
+;; attack: 26
+;; Allocates garbage-collected structs.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (drop (struct.new $pair (i32.const 1) (i32.const 2)))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (type $pair (struct (field i32) (field i32))))

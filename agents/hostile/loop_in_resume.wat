@@ -1,0 +1,15 @@
+;; expect: trap out_of_gas in agent_resume
+;; attack: 5
+;; Loops forever in agent_resume, hoping that only ticks are limited. The first start succeeds,
+;; so that there is a state to resume.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (loop $again (br $again)))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024)))

@@ -1,0 +1,13 @@
+;; expect: refused exports
+;; attack: 24
+;; Exports agent_resume with 64-bit parameters.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i64 i64))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024)))

@@ -1,0 +1,15 @@
+;; expect: refused limit
+;; attack: 26
+;; Has two memories.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (memory 1))

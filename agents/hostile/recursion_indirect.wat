@@ -1,0 +1,16 @@
+;; expect: trap stack_guard in agent_tick
+;; attack: 13
+;; Calls itself through a table without end.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32) (call $down (i32.const 0)))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (type $unary (func (param i32) (result i32)))
+  (table funcref (elem $down))
+  (func $down (type $unary)
+    (i32.add (call_indirect (type $unary) (local.get 0) (i32.const 0)) (i32.const 1))))

@@ -1,0 +1,16 @@
+;; expect: trap out_of_gas in agent_tick
+;; attack: 11
+;; gas: full
+;; Grows a table by no element at all, forever.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (func (export "agent_tick") (result i32)
+    (loop $again (drop (table.grow $t (ref.null func) (i32.const 0))) (br $again))
+    (unreachable))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (table $t 1 funcref))

@@ -1,0 +1,12 @@
+;; expect: refused exports
+;; attack: 24
+;; Exports a global as agent_tick.
+(module
+  (memory (export "memory") 1)
+  (func (export "agent_init"))
+  (global (export "agent_tick") i32 (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024)))
