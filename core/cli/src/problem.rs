@@ -76,7 +76,9 @@ impl From<clap::Error> for Problem {
             .take_while(|line| !line.starts_with("Usage:"))
             .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
             .collect();
-        let message = message.join(" ");
+        // clap's tips are lines of their own; here they are sentences.
+        let message = message.join(" ").replace(" tip: a ", ". A ").replace(" tip: to ", ". To ");
+        let message = message.replace(" tip: some ", ". Some ").replace(" tip: ", ". ");
         let message = message.strip_prefix("error: ").unwrap_or(&message);
         Self::usage(message, "`igor help` and `igor COMMAND --help` show what is understood.")
     }
@@ -124,7 +126,8 @@ mod tests {
         let problem = Problem::from(error);
         assert_eq!(problem.exit(), Exit::Usage);
         let text = problem.to_string();
-        assert!(text.starts_with("unexpected argument '--nonsense' found"), "{text}");
+        assert!(text.starts_with("unexpected argument '--nonsense' found. "), "{text}");
+        assert!(!text.contains("tip:"), "{text}");
         assert!(text.contains("--help") && !text.contains("Usage:"), "{text}");
     }
 }
