@@ -1,16 +1,22 @@
 //! No decoder allocates more than its input warrants: in total, not only at once, at most twice the
-//! input and 4 KiB for the binary formats, and eight times for JSON. The inputs are those that ask
+//! input and 4 KiB for the binary formats, four times for the journal, whose smallest observation has
+//! six bytes, and eight times for JSON. The inputs are those that ask
 //! for the most: counts without content, and content of the smallest possible pieces.
 //!
 //! One test only, as the counter belongs to the whole process.
+
+#[path = "common/journal.rs"]
+#[allow(dead_code, reason = "one record and the keys are enough here")]
+mod sample;
 
 use std::alloc::System;
 
 use igor_format::effect_log::EffectLog;
 use igor_format::migrate::{AgentPackage, AgentStarted, AgentTransfer, MigrateMessage};
 use igor_format::{
-    AgentRecord, Checkpoint, Did, Encoder, EpochReceipt, FundRecord, Manifest, PaymentReceipt,
-    decode_identity, decode_receipts,
+    AgentRecord, Checkpoint, Did, Encoder, Entry, EpochReceipt, FundRecord, Hash, Manifest,
+    ObservationKind, Observations, PaymentReceipt, Record, Segment, SegmentSummary, Seq,
+    decode_identity, decode_node_key, decode_receipts,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -23,7 +29,7 @@ const SLACK: usize = 4 << 10;
 
 type Decode = fn(&[u8]) -> bool;
 
-const BINARY: [(&str, Decode); 9] = [
+const BINARY: [(&str, Decode); 12] = [
     ("checkpoint", |bytes| Checkpoint::decode(bytes, u64::MAX).is_ok()),
     ("agent record", |bytes| AgentRecord::decode(bytes).is_ok()),
     ("fund record", |bytes| FundRecord::decode(bytes).is_ok()),
@@ -32,8 +38,13 @@ const BINARY: [(&str, Decode); 9] = [
     ("receipts", |bytes| decode_receipts(bytes).is_ok()),
     ("payment receipt", |bytes| PaymentReceipt::decode(bytes).is_ok()),
     ("effect log", |bytes| EffectLog::decode(bytes).is_ok()),
+    ("segment", |bytes| Segment::decode(bytes).is_ok()),
+    ("summary", |bytes| SegmentSummary::decode(bytes).is_ok()),
+    ("node key", |bytes| decode_node_key(bytes).is_ok()),
     ("did", |bytes| std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<Did>().is_ok())),
 ];
+
+const ENTRY: (&str, Decode) = ("entry", |bytes| Entry::decode(bytes).is_ok());
 
 const JSON: [(&str, Decode); 4] = [
     ("manifest", |bytes| Manifest::parse(bytes, u64::MAX).is_ok()),
@@ -90,6 +101,37 @@ fn receipts() -> Vec<u8> {
     encoder.into_bytes()
 }
 
+/// An entry with this content and a checksum that fits.
+fn entry(content: &[u8]) -> Vec<u8> {
+    [content, &Hash::of(content).as_bytes()[..8]].concat()
+}
+
+/// The entry of a tick with as many empty observations as fit, which is as large as an entry's
+/// content becomes in memory.
+fn empty_observations() -> Vec<u8> {
+    let mut observations = Observations::default();
+    for _ in 0..SIZE / 6 {
+        observations.push(ObservationKind::RAND_BYTES, &[]);
+    }
+    let Record::Tick(mut tick) = sample::tick(1) else { panic!("it is a tick") };
+    tick.observations = observations;
+    let (prev, synced) = (Hash::ZERO, Seq(0));
+    let entry = Entry { prev, synced, record: Record::Tick(tick) };
+    let region = Region::new(ALLOCATOR);
+    let (bytes, _) = entry.encode();
+    let change = region.change();
+    assert_eq!((change.allocations, change.reallocations), (1, 0), "an entry is encoded at once");
+    bytes
+}
+
+/// A segment of as many entries of the smallest size as fit.
+fn small_entries() -> Vec<u8> {
+    let count = SIZE / 54;
+    let closing = sample::closing(count, Hash::ZERO);
+    let entries = vec![vec![0; 50]; count];
+    Segment::seal(&sample::agent(), &sample::node(), entries, closing).encode()
+}
+
 #[test]
 fn decoders_allocate_no_more_than_their_input_warrants() {
     let patterns = [0x00, 0x01, 0x02, 0x03, 0x04, 0x61, 0x7f, 0xff];
@@ -110,10 +152,22 @@ fn decoders_allocate_no_more_than_their_input_warrants() {
         ("receipts", receipts()),
         ("receipt", include_bytes!("fixtures/derived/receipt.bin").to_vec()),
         ("identity", include_bytes!("fixtures/derived/identity.bin").to_vec()),
+        ("segment", include_bytes!("fixtures/own/segment.seg").to_vec()),
+        ("segment", small_entries()),
+        ("summary", include_bytes!("fixtures/own/collected.sum").to_vec()),
     ];
     for (name, input) in accepted {
         let (_, decode) = BINARY.into_iter().find(|(other, _)| *other == name).expect("listed");
         assert!(check(name, decode, "accepted bytes", &input, 2), "{name} was refused");
+    }
+
+    let (name, decode) = ENTRY;
+    assert!(check(name, decode, "empty observations", &empty_observations(), 4));
+    for kind in 0..10 {
+        for pattern in patterns {
+            let content = [&[1, kind][..], &vec![pattern; SIZE]].concat();
+            check(name, decode, &format!("kind {kind} of {pattern:#x}"), &entry(&content), 4);
+        }
     }
 
     let tail = "}}";

@@ -3,15 +3,21 @@
 
 #![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
+#[path = "common/journal.rs"]
+#[allow(dead_code, reason = "one made-up segment is enough here")]
+mod sample;
+
 use igor_format::effect_log::EffectLog;
 use igor_format::migrate::{
     AgentPackage, AgentStarted, AgentTransfer, MigrateMessage, ReplayData, ReplayEntry,
 };
 use igor_format::{
-    AgentKey, AgentRecord, Base64, Carry, Checkpoint, Decoder, Did, Encoder, Epoch, EpochReceipt,
-    ExecutionLimits, FundId, FundRecord, Funding, Hash, Head, Header, HistoryFile, HistoryVerifier,
-    Manifest, MeterName, Microcents, PaymentReceipt, Predecessor, Price, PublicKey, Seq, Signature,
-    Standing, Tick, decode_identity, decode_receipts, encode_identity, encode_receipts,
+    AgentKey, AgentRecord, Base64, Carry, Checkpoint, Decoder, Did, Encoder, Entry, Epoch,
+    EpochReceipt, ExecutionLimits, FundId, FundRecord, Funding, Hash, Head, Header, HistoryFile,
+    HistoryVerifier, Manifest, MeterName, Microcents, PaymentReceipt, Predecessor, Price,
+    PublicKey, Segment, SegmentSummary, Seq, Signature, Standing, Tick, decode_identity,
+    decode_node_key, decode_receipts, encode_identity, encode_node_key, encode_receipts,
+    read_journal,
 };
 use proptest::array::{uniform16, uniform32};
 use proptest::collection::vec;
@@ -266,8 +272,22 @@ fn check_canonical(bytes: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(EffectLog::decode(&encoded), Ok(log));
         prop_assert!(bytes.is_empty() || encoded.len() == bytes.len());
     }
+    if let Ok((entry, chain)) = Entry::decode(bytes) {
+        prop_assert_eq!(entry.encode(), (bytes.to_vec(), chain));
+    }
+    if let Ok(segment) = Segment::decode(bytes) {
+        prop_assert_eq!(segment.encode(), bytes);
+    }
+    if let Ok(summary) = SegmentSummary::decode(bytes) {
+        prop_assert_eq!(summary.encode(), bytes);
+    }
+    if let Ok(key) = decode_node_key(bytes) {
+        prop_assert!(encode_node_key(&key).as_slice() == bytes);
+    }
     let mut verifier = HistoryVerifier::new(LIMIT, None);
     verifier.add("0000000000.ckpt", bytes);
+    verifier.add("0000000000.seg", bytes);
+    verifier.add("collected.sum", bytes);
     verifier.add("fund-x.rec", bytes);
     verifier.add_current("x.checkpoint", bytes);
     drop(verifier.finish());
@@ -425,6 +445,42 @@ proptest! {
         }
         prop_assert_eq!(line.matches('\n').count(), 1);
         check_text(&changed(line.into_bytes(), &changes))?;
+    }
+
+    #[test]
+    fn bodies_with_a_sound_checksum_are_refused_or_canonical(
+        kind in 0..10_u8,
+        record in any::<prop::sample::Index>(),
+        body in bytes(300),
+        changes in changes(),
+    ) {
+        let (entries, _) = sample::chained(Hash::ZERO, 0, sample::records());
+        let whole = &entries[record.index(entries.len())];
+        let damaged = changed(whole[..whole.len() - 8].to_vec(), &changes);
+        let made_up = [&[1, kind][..], &[7; 40], &body].concat();
+        for mut content in [damaged, made_up] {
+            let checksum = Hash::of(&content);
+            content.extend_from_slice(&checksum.as_bytes()[..8]);
+            check_canonical(&content)?;
+        }
+    }
+
+    #[test]
+    fn damaged_segments_summaries_and_logs_are_refused_or_canonical(
+        changes in changes(),
+        record in any::<prop::sample::Index>(),
+    ) {
+        let segment = sample::sealed(sample::records());
+        check_canonical(&changed(segment.encode(), &changes))?;
+        let summary = include_bytes!("fixtures/own/collected.sum").to_vec();
+        check_canonical(&changed(summary, &changes))?;
+        let mut log = segment.entries().to_vec();
+        let at = record.index(log.len());
+        log[at] = changed(log[at].clone(), &changes);
+        let is_whole = log == segment.entries();
+        // Each entry of the segment knows that all before it are durable.
+        let is_last = at + 1 == log.len();
+        prop_assert_eq!(read_journal(Seq(100), &log).is_ok(), is_whole || is_last);
     }
 
     #[test]
