@@ -19,7 +19,7 @@ use conformance::world::{Guest, World};
 use igor_core::plugin::{ConfigSection, Context, Registry};
 use igor_core::prepare::prepare;
 use igor_core::{Engine, Limits};
-use igor_node::{Command, Event, Launched, RunEvent};
+use igor_node::{Carried, Command, Event, Launched, RunEvent};
 
 use self::clock::OsClock;
 
@@ -83,22 +83,22 @@ fn first_tick(guest: &Guest, engine: &str, directory: &Path) -> Duration {
         let Launched { driver, worker, .. } = &mut launched;
         driver.begin(0);
         loop {
-            let event = match driver.poll() {
-                Some(Command::Start { tick, state }) => {
-                    worker.start(tick, state.as_deref(), driver.purse())
-                }
-                Some(Command::Tick(tick)) => worker.tick(tick, driver.purse()),
-                Some(Command::Commit(batch)) => {
+            let Some(command) = driver.poll() else {
+                driver.handle(1, Event::Timer);
+                continue;
+            };
+            let event = match worker.carry_out(command, driver.purse()) {
+                Carried::Out(event) => event,
+                Carried::Back(Command::Commit(batch)) => {
                     let result = pollster::block_on(world.node.storage.0.commit(batch)).pop();
                     Event::Committed(result.unwrap())
                 }
-                Some(Command::Emit(RunEvent::Ticked(ticked))) => {
+                Carried::Back(Command::Emit(RunEvent::Ticked(ticked))) => {
                     black_box(ticked);
                     return start.elapsed();
                 }
-                Some(Command::Emit(RunEvent::Stopped(stopped))) => panic!("{stopped:?}"),
-                Some(_) => continue,
-                None => Event::Timer,
+                Carried::Back(Command::Emit(RunEvent::Stopped(stopped))) => panic!("{stopped:?}"),
+                Carried::Back(_) => continue,
             };
             driver.handle(1, event);
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conformance::world::{Guest, World, amount};
-use igor_node::{Command, Event, Launched, RunEvent};
+use igor_node::{Carried, Command, Event, Launched, RunEvent};
 
 use self::clock::OsClock;
 
@@ -82,6 +82,7 @@ impl Ticking {
     fn new(engine: &str) -> Self {
         let clock = Arc::new(OsClock::new());
         let mut world = World::in_memory(engine);
+        world.node.mode = igor_node::CommitMode::Checkpoint;
         world.node.clock = clock.clone();
         world.plan.tick_interval_ns = 0;
         world.plan.checkpoint_interval_ns = u64::MAX;
@@ -115,27 +116,27 @@ fn drive(
     worker: &mut igor_node::Worker,
     storage: Option<&dyn igor_core::Storage>,
 ) -> Done {
-    let event = match driver.poll() {
-        Some(Command::Start { tick, state }) => {
-            worker.start(tick, state.as_deref(), driver.purse())
-        }
-        Some(Command::Tick(tick)) => worker.tick(tick, driver.purse()),
-        Some(Command::Commit(batch)) => {
+    let Some(command) = driver.poll() else {
+        driver.handle(u64::MAX / 2, Event::Timer);
+        return Done::Other;
+    };
+    let event = match worker.carry_out(command, driver.purse()) {
+        Carried::Out(event) => event,
+        Carried::Back(Command::Commit(batch)) => {
             let storage = storage.expect("only the first save is written");
             Event::Committed(pollster::block_on(storage.commit(batch)).pop().unwrap())
         }
-        Some(Command::Emit(RunEvent::Ticked(ticked))) => {
+        Carried::Back(Command::Emit(RunEvent::Ticked(ticked))) => {
             black_box(ticked);
             return Done::Ticked;
         }
-        Some(Command::Emit(RunEvent::Stopped(stopped))) => panic!("{stopped:?}"),
-        Some(Command::Emit(event)) => {
+        Carried::Back(Command::Emit(RunEvent::Stopped(stopped))) => panic!("{stopped:?}"),
+        Carried::Back(Command::Emit(event)) => {
             black_box(event);
             return Done::Other;
         }
-        Some(Command::SetTimer(_)) => return Done::Other,
-        Some(Command::Finish(reason)) => panic!("{reason}"),
-        None => Event::Timer,
+        Carried::Back(Command::Finish(reason)) => panic!("{reason}"),
+        Carried::Back(_) => return Done::Other,
     };
     driver.handle(u64::MAX / 2, event);
     Done::Other

@@ -3,14 +3,15 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use conformance::world::{Guest, Transcript, World, amount};
+use conformance::world::{Guest, SeededEntropy, Transcript, World, amount};
+use igor_core::Entropy;
 use igor_core::format::{
     AgentId, AgentKey, Checkpoint, FundId, Hash, Header, Microcents, Price, Tick, encode_identity,
 };
 use igor_core::storage::{Group, Key, Precondition, StorageError};
 use igor_node::{
-    Funded, FundingError, LaunchError, Node, OpenError, RunEvent, StopReason, SurveyError, Ticked,
-    fund,
+    CommitMode, Funded, FundingError, LaunchError, Node, OpenError, RunEvent, StopReason,
+    SurveyError, Ticked, fund,
 };
 
 mod linked {
@@ -68,7 +69,9 @@ fn refusal(world: &World, guest: &Guest) -> SurveyError {
 fn fund_by(world: &World, guest: &Guest, units: &str, id: u8) -> Result<Funded, FundingError> {
     let (storage, agent) = (&*world.node.storage.0, id_of(guest));
     let id = FundId::from_bytes([id; 16]);
-    pollster::block_on(fund(storage, &agent, amount(units), id, STATE_MAX))
+    let entropy: &dyn Entropy = &SeededEntropy::new(9);
+    let means = (CommitMode::Journal, entropy);
+    pollster::block_on(fund(storage, &agent, amount(units), id, STATE_MAX, means))
 }
 
 fn history_is_sound(world: &World, guest: &Guest) {

@@ -82,7 +82,9 @@ fn give(disk: &SimDisk, id: u8, told: &mut Told) -> Option<String> {
     let (world, agent) = (world(disk), agent());
     let id = FundId::from_bytes([id; 16]);
     let amount = amount("1");
-    match pollster::block_on(fund(&*world.node.storage.0, &agent, amount, id, STATE_MAX)) {
+    let means = (world.node.mode, &*world.node.entropy);
+    let funded = fund(&*world.node.storage.0, &agent, amount, id, STATE_MAX, means);
+    match pollster::block_on(funded) {
         Ok(funded) => {
             told.checkpoints.push(funded.checkpoint);
             told.funded += amount.get();

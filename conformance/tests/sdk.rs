@@ -54,8 +54,9 @@ fn resume(engine: &str, module: &[u8], state: &[u8]) -> (Option<Failure>, Vec<St
     let identity = GuestIdentity { code_hash: checked.code_hash(), public_key: [1; 32] };
     let opening = Opening { identity, tick: Tick(4), state: Some(state) };
     let receipts: Arc<[Vec<u8>]> = Arc::new([]);
-    let report = world
-        .with_stack(|| Incarnation::start(&program, &environment, &receipts, &purse, &opening));
+    let report = world.with_stack(|| {
+        Incarnation::start(&program, &environment, &receipts, &purse, &opening, None)
+    });
     (report.outcome.err(), report.lines)
 }
 

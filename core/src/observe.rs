@@ -82,20 +82,15 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder that produces observations and records them.
-    pub fn live(limits: ObservationLimits) -> Self {
+    /// A recorder within these limits that is live until it is given a record.
+    pub fn new(limits: ObservationLimits) -> Self {
         Self { mode: Mode::Live, limits, current: Observations::default() }
     }
 
-    /// A recorder that answers from records; [`Recorder::load`] gives it one.
-    pub fn replay(limits: ObservationLimits) -> Self {
-        let mode = Mode::Replay { record: Observations::default(), divergence: None };
-        Self { mode, limits, current: Observations::default() }
-    }
-
-    /// Starts a tick: forgets what was recorded.
+    /// Starts a live tick: forgets what was recorded.
     pub fn begin(&mut self) {
         self.current.clear();
+        self.mode = Mode::Live;
     }
 
     /// Starts a replayed tick that is to follow `record`.
@@ -245,7 +240,7 @@ mod tests {
     }
 
     fn recorded() -> Observations {
-        let mut live = Recorder::live(LIMITS);
+        let mut live = Recorder::new(LIMITS);
         live.begin();
         assert_eq!(clock(&mut live, 7), Ok(vec![7; 8]));
         assert_eq!(live.send(LOG, b"hi"), Ok(()));
@@ -255,7 +250,7 @@ mod tests {
 
     #[test]
     fn replay_answers_from_the_record() {
-        let mut replay = Recorder::replay(LIMITS);
+        let mut replay = Recorder::new(LIMITS);
         replay.load(recorded());
         assert_eq!(clock(&mut replay, 99), Ok(vec![7; 8]));
         assert_eq!(replay.send(LOG, b"hi"), Ok(()));
@@ -266,7 +261,7 @@ mod tests {
     #[test]
     fn each_departure_is_named_with_its_index() {
         let diverged = |steps: &dyn Fn(&mut Recorder), index, problem| {
-            let mut replay = Recorder::replay(LIMITS);
+            let mut replay = Recorder::new(LIMITS);
             replay.load(recorded());
             steps(&mut replay);
             assert_eq!(replay.finish(), Err(Divergence { index, problem }));
@@ -310,7 +305,7 @@ mod tests {
 
     #[test]
     fn limits_trap_and_keep_nothing_of_the_excess() {
-        let mut live = Recorder::live(LIMITS);
+        let mut live = Recorder::new(LIMITS);
         live.begin();
         assert!(clock(&mut live, 1).is_ok());
         assert!(clock(&mut live, 2).is_ok());

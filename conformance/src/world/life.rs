@@ -9,7 +9,7 @@ use igor_core::format::{AgentKey, Microcents, Price};
 use igor_core::gas::CancelFlag;
 use igor_core::plugin::{ConfigSection, Context, Kind, Registry};
 use igor_core::{Clock, Limits, Meter, Storage};
-use igor_node::{Defaults, LaunchError, Launched, Node, Plan, Request, launch};
+use igor_node::{CommitMode, Defaults, LaunchError, Launched, Node, Plan, Request, launch};
 
 use super::engines::engine as shared_engine;
 use super::{SeededEntropy, SteppingClock, Transcript, lockstep};
@@ -99,6 +99,7 @@ impl World {
                 Registry::<dyn Meter>::linked()?.build(name, &section, &context(Path::new("")))
             }),
             price: Price::per_second(amount("0.001")),
+            mode: CommitMode::Journal,
             clock: node_clock,
             entropy: Arc::new(SeededEntropy::new(7)),
         };

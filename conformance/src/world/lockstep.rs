@@ -2,7 +2,7 @@
 //! to timer. It is the node's shell without waiting, and decides as little.
 
 use igor_core::{Clock, Storage};
-use igor_node::{Command, Event, Launched, RunEvent, StopReason};
+use igor_node::{Carried, Command, Event, Launched, RunEvent, StopReason};
 
 use super::SteppingClock;
 
@@ -52,28 +52,27 @@ pub fn lockstep(
     let mut timer_ns = 0;
     driver.begin(clock.monotonic_ns());
     loop {
-        let event = match driver.poll() {
-            Some(Command::Start { tick, state }) => {
-                worker.start(tick, state.as_deref(), driver.purse())
-            }
-            Some(Command::Tick(tick)) => worker.tick(tick, driver.purse()),
-            Some(Command::Commit(batch)) => {
+        let Some(command) = driver.poll() else {
+            clock.advance_to(timer_ns);
+            driver.handle(clock.monotonic_ns(), Event::Timer);
+            continue;
+        };
+        let event = match worker.carry_out(command, driver.purse()) {
+            Carried::Out(event) => event,
+            Carried::Back(Command::Commit(batch)) => {
                 let result = pollster::block_on(storage.commit(batch)).pop();
                 Event::Committed(result.expect("a batch of one group has one result"))
             }
-            Some(Command::SetTimer(at_ns)) => {
+            Carried::Back(Command::SetTimer(at_ns)) => {
                 timer_ns = at_ns;
                 continue;
             }
-            Some(Command::Emit(event)) => {
+            Carried::Back(Command::Emit(event)) => {
                 events.push(event);
                 continue;
             }
-            Some(Command::Finish(reason)) => return Transcript { events, reason },
-            None => {
-                clock.advance_to(timer_ns);
-                Event::Timer
-            }
+            Carried::Back(Command::Finish(reason)) => return Transcript { events, reason },
+            Carried::Back(_) => continue,
         };
         driver.handle(clock.monotonic_ns(), event);
     }

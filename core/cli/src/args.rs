@@ -179,6 +179,9 @@ pub(crate) struct NodeArgs {
     /// Time between checkpoints [default: 5s]
     #[arg(long, value_name = "TIME")]
     pub(crate) checkpoint_interval: Option<String>,
+    /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) durability: Option<String>,
 }
 
 /// Arguments of `igor fund`.

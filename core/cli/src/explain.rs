@@ -8,7 +8,9 @@ use igor_core::format::AgentId;
 use igor_core::plugin::BuildError;
 use igor_core::storage::StorageError;
 use igor_node::abi::AbiError;
-use igor_node::{AdoptError, FundingError, LaunchError, LoadError, OpenError, SurveyError};
+use igor_node::{
+    AdoptError, FundingError, JournalError, LaunchError, LoadError, OpenError, SurveyError,
+};
 
 use crate::problem::Problem;
 
@@ -113,7 +115,21 @@ impl Scene {
             OpenError::OtherPreparation { .. } => {
                 "Continue it with the version of igor that ran it before.".to_owned()
             }
-            OpenError::Storage(error) => return self.storage(error),
+            OpenError::Journal(JournalError::Storage(error)) | OpenError::Storage(error) => {
+                return self.storage(error);
+            }
+            OpenError::Journal(_) => format!(
+                "Nothing was changed. Put the checkpoint back that the journal continues, or restore \
+                 {} and {} from one backup.",
+                self.file("checkpoint"),
+                self.dir.join(".igor").display()
+            ),
+            OpenError::RecoveryRequired { .. } => format!(
+                "`igor audit {} --wasm {}` says what differs; `igor recover {agent} --from checkpoint` \
+                 sets it going again.",
+                self.history(),
+                self.module()
+            ),
             OpenError::Survey(error) => return self.survey(error),
             _ => self.check_directory(),
         };
@@ -224,6 +240,9 @@ impl Scene {
                 what,
                 format!("The agents of {} are its files *.checkpoint.", self.dir()),
             ),
+            FundingError::NotRecovered(_) => {
+                Problem::new(what, "Run it once with `igor run`, then fund it.")
+            }
             FundingError::NoRecord(_) => {
                 Problem::new(what, "Run it once with `igor run`, then fund it.")
             }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use igor_core::clock::Entropy;
-use igor_core::config::{Config, Plugins};
+use igor_core::config::{Config, DurabilitySetting, Plugins};
 use igor_core::format::{AgentId, AgentKey};
 use igor_core::gas::CancelFlag;
 use igor_core::plugin::Context;
-use igor_core::{Engine, Meter, Storage};
-use igor_node::shell::{StopHandle, StopSignal, drive, on_guest_thread};
-use igor_node::{Defaults, Launched, Node, Plan, Request, RunEvent, StopReason, Stopped, launch};
+use igor_core::{Engine, Limits, Meter, Storage};
+use igor_node::shell::{self, StopHandle, StopSignal, drive};
+use igor_node::{
+    CommitMode, Defaults, Launched, Node, Plan, Request, RunEvent, StopReason, Stopped, launch,
+    stored_module,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
@@ -82,6 +85,7 @@ impl Assembly {
                 meters.meters.build(name, &section, &settings.context())
             }),
             price: config.node().price,
+            mode: commit_mode(&config),
             clock: Arc::<OsClock>::clone(&clock),
             entropy: Arc::new(OsEntropy),
         };
@@ -121,12 +125,7 @@ impl Assembly {
         scene: &Scene,
         output: &Output,
     ) -> Result<Exit, Problem> {
-        let settings = self.config.run();
-        let plan = Plan {
-            tick_interval_ns: nanoseconds(settings.tick_interval),
-            checkpoint_interval_ns: nanoseconds(settings.checkpoint_interval),
-            ticks,
-        };
+        let plan = self.plan(ticks);
         let cancel = CancelFlag::default();
         let (handle, stop) = StopHandle::new(cancel.clone());
         pass_on_signals(handle)?;
@@ -147,7 +146,44 @@ impl Assembly {
         }
     }
 
-    /// Launches the agent and drives it to its end on a thread with room for the guest. What was
+    /// The limits in force.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.config.limits()
+    }
+
+    /// Brings an agent whose process died to a checkpoint of what it had journaled.
+    pub(crate) fn settle(&self, scene: &Scene) -> Result<(), Problem> {
+        let found = block_on(stored_module(&*self.node.storage.0, &scene.agent))?;
+        let module = found.map_err(|error| scene.storage(&error))?.ok_or_else(|| {
+            Problem::new(
+                format_args!("the module of {} is not kept here", scene.agent),
+                "Run it once with `igor run`, which brings it to a checkpoint.",
+            )
+        })?;
+        let request = self.request(scene.agent.clone(), module, None)?;
+        let (plan, cancel) = (self.plan(Some(0)), CancelFlag::default());
+        let (_handle, stop) = StopHandle::new(cancel.clone());
+        let mut stopped = None;
+        let mut sink = |event: RunEvent| {
+            if let RunEvent::Stopped(how) = event {
+                stopped = Some(how);
+            }
+            ControlFlow::Continue(())
+        };
+        let reason = self.drive(request, plan, (cancel, stop), scene, &mut sink)?;
+        if reason.is_success() { Ok(()) } else { Err(failure(reason, stopped, scene)) }
+    }
+
+    fn plan(&self, ticks: Option<u64>) -> Plan {
+        let settings = self.config.run();
+        Plan {
+            tick_interval_ns: nanoseconds(settings.tick_interval),
+            checkpoint_interval_ns: nanoseconds(settings.checkpoint_interval),
+            ticks,
+        }
+    }
+
+    /// Launches the agent and drives it to its end. What was
     /// noticed while launching follows the first event, which says what was launched.
     pub(crate) fn drive(
         &self,
@@ -159,9 +195,9 @@ impl Assembly {
     ) -> Result<StopReason, Problem> {
         let node = &self.node;
         let stack_bytes = node.engine.0.native_stack_bytes().saturating_add(NODE_STACK_BYTES);
-        let ended = on_guest_thread(stack_bytes, || async {
+        let ended = shell::block_on(async {
             let launched = launch(node, request, plan, cancel).await;
-            let Launched { mut driver, mut worker, notices, holds } =
+            let Launched { mut driver, worker, notices, holds } =
                 launched.map_err(|error| scene.launch(&error))?;
             let mut notices = notices.into_iter().map(RunEvent::Notice);
             let mut noticing = |event: RunEvent| {
@@ -169,17 +205,30 @@ impl Assembly {
                 notices.by_ref().try_for_each(&mut *sink)
             };
             let (storage, clock) = (&node.storage.0, &*node.clock);
-            let driven =
-                drive(&mut driver, &mut worker, storage, clock, &mut stop, &mut noticing).await;
+            let guest = (worker, stack_bytes);
+            let driven = drive(&mut driver, guest, storage, clock, &mut stop, &mut noticing).await;
             drop(holds);
             Ok(driven)
         });
+        let ended = match ended {
+            Ok(Ok(driven)) => driven,
+            Ok(Err(problem)) => return Err(problem),
+            Err(error) => Err(error),
+        };
         ended.map_err(|error| {
             Problem::new(
                 format_args!("start a thread for {}: {error}", scene.agent),
                 "Free some memory or raise the limits of this user.",
             )
-        })?
+        })
+    }
+}
+
+/// When ticks are durable, as configured.
+pub(crate) fn commit_mode(config: &Config) -> CommitMode {
+    match config.run().durability {
+        DurabilitySetting::Journal => CommitMode::Journal,
+        DurabilitySetting::Checkpoint => CommitMode::Checkpoint,
     }
 }
 
@@ -230,6 +279,9 @@ fn failure(reason: StopReason, stopped: Option<Stopped>, scene: &Scene) -> Probl
     let what = match reason {
         StopReason::Trap => format!("{agent} trapped after tick {tick}{detail}"),
         StopReason::Timeout => format!("{agent} ran into its time limit after tick {tick}{detail}"),
+        StopReason::RecoveryRequired => {
+            format!("{agent} was not started from tick {tick}{detail}")
+        }
         StopReason::Storage => format!("{agent} could not be saved after tick {tick}{detail}"),
         _ => format!("{agent} stopped after tick {tick}: {reason}{detail}"),
     };
@@ -239,6 +291,10 @@ fn failure(reason: StopReason, stopped: Option<Stopped>, scene: &Scene) -> Probl
              fails again when run again, its code needs mending."
                 .to_owned()
         }
+        StopReason::RecoveryRequired | StopReason::Divergence | StopReason::HiddenState => format!(
+            "Nothing was discarded. Try another --engine; `igor recover {agent} --from checkpoint \
+             --dry-run` says what giving up the journal since the last checkpoint would mean."
+        ),
         StopReason::Storage => format!(
             "It continues from its last checkpoint; `igor doctor --checkpoint-dir {}` checks the \
              directory.",

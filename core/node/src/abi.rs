@@ -8,6 +8,9 @@ use igor_core::prepare::{FunctionType, Import, PreparedModule};
 use crate::hostcall::Hostcall;
 use crate::wasi::WasiCall;
 
+/// The version of this contract.
+pub const ABI_VERSION: u32 = 1;
+
 /// Prepares the agent; called at every start.
 pub const INIT: &str = "agent_init";
 /// One turn.

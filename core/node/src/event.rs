@@ -96,8 +96,14 @@ pub struct Stopped {
 pub enum StopReason {
     /// The budget is used up.
     BudgetExhausted,
+    /// Another engine came to another result than this one.
+    Divergence,
     /// The node failed to carry out a guest call.
     Fault,
+    /// The agent keeps something outside its state, and was not to go on then.
+    HiddenState,
+    /// What is journaled cannot be repeated, so that only the operator can decide how to go on.
+    RecoveryRequired,
     /// It was asked to stop.
     Signal,
     /// The storage failed or someone else wrote to the agent.
@@ -115,7 +121,10 @@ impl StopReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BudgetExhausted => "budget_exhausted",
+            Self::Divergence => "divergence",
             Self::Fault => "fault",
+            Self::HiddenState => "hidden_state",
+            Self::RecoveryRequired => "recovery_required",
             Self::Signal => "signal",
             Self::Storage => "storage",
             Self::Ticks => "ticks",

@@ -1,13 +1,14 @@
 //! Adds budget to a stopped agent: a signed fund record and a checkpoint of the same state with the
 //! higher budget, written as one. It runs no guest code.
 
-use igor_core::Storage;
 use igor_core::format::{AgentId, Hash, Microcents, Tick};
 use igor_core::format::{FundError, FundId};
 use igor_core::storage::StorageError;
+use igor_core::{Entropy, Storage};
 
-use crate::ledger::Snapshot;
-use crate::open::{OpenError, Opened, claim, recorded_terms, take_over};
+use crate::ledger::{Snapshot, Written};
+use crate::open::{CommitMode, Means, OpenError, Opened, claim};
+use crate::open::{recorded_terms, stored_manifest, take_over};
 use crate::survey::{Survey, survey};
 
 /// What funding came to.
@@ -38,6 +39,9 @@ pub enum FundingError {
     /// There is no such agent.
     #[error("no agent {0} here")]
     NoAgent(AgentId),
+    /// A crash left ticks in its journal, which must be repeated first.
+    #[error("{0} did not come to its last checkpoint: what is in its journal comes first")]
+    NotRecovered(AgentId),
     /// It has never run under igor, so its terms are not recorded.
     #[error("{0} has no record: it has not run under this igor yet")]
     NoRecord(AgentId),
@@ -59,7 +63,8 @@ impl From<StorageError> for FundingError {
     }
 }
 
-/// Adds `amount` to the budget of `agent`; `id` names the record and must never be used again.
+/// Adds `amount` to the budget of `agent`; `id` names the record and must never be used again. In
+/// journal mode the funding is a segment of its own.
 ///
 /// # Errors
 /// When there is no such agent, it is in use, or what is stored cannot be continued.
@@ -69,15 +74,21 @@ pub async fn fund(
     amount: Microcents,
     id: FundId,
     state_bytes_max: u64,
+    (mode, entropy): (CommitMode, &dyn Entropy),
 ) -> Result<Funded, FundingError> {
     check(storage, agent, amount, state_bytes_max).await?;
     let holds = claim(storage, agent).await?;
     let living = check(storage, agent, amount, state_bytes_max).await?;
     let record = living.record.as_ref().ok_or_else(|| FundingError::NoRecord(agent.clone()))?;
-    let terms = recorded_terms(record);
-    let opened = take_over(storage, terms, *living, Vec::new(), holds).await?;
+    let terms = recorded_terms(record, stored_manifest(storage, record).await?);
+    let means = Means { mode, entropy };
+    let opened = take_over(storage, terms, *living, Vec::new(), means, holds).await?;
+    if opened.ledger.has_news() {
+        return Err(FundingError::NotRecovered(agent.clone()));
+    }
     let Opened { mut ledger, state, tick, budget: before, carry, price, notices, holds, .. } =
         opened;
+    ledger.abandon_segment();
     let budget = sum(agent, before, amount)?;
     let snapshot = Snapshot {
         tick,
@@ -86,9 +97,12 @@ pub async fn fund(
         price: price.unwrap_or_default(),
         state: state.as_deref().unwrap_or_default(),
     };
-    let batch = ledger.fund(&snapshot, amount, id)?;
+    let batch = ledger.fund(&snapshot, before, amount, id)?;
     let committed = storage.commit(batch).await.pop().transpose()?.unwrap_or_default();
-    let checkpoint = ledger.committed(&committed);
+    let checkpoint = match ledger.committed(&committed) {
+        Written::Checkpoint(hash) => hash,
+        Written::Records => Hash::ZERO,
+    };
     drop(holds);
     Ok(Funded { tick, before, budget, checkpoint, notices })
 }

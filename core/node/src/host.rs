@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use igor_core::engine::{Caller, Host, Value};
-use igor_core::format::ObservationKind;
-use igor_core::format::{Hash, Microcents, Price, Tick};
+use igor_core::format::{Hash, Microcents, ObservationKind, Observations, Price, Tick};
 use igor_core::gas::{CancelFlag, GasGate};
 use igor_core::observe::{ObservationLimits, Recorder};
 use igor_core::{Clock, Entropy, Limits, Trap};
@@ -88,7 +87,7 @@ impl NodeHost {
         };
         Self {
             gate: GasGate::new(Arc::clone(&environment.clock), environment.cancel.clone()),
-            recorder: Recorder::live(observation_limits),
+            recorder: Recorder::new(observation_limits),
             environment: environment.clone(),
             wallet: Wallet::default(),
             granted,
@@ -99,9 +98,18 @@ impl NodeHost {
         }
     }
 
-    /// Starts an operation: a start, or the tick of this number.
-    pub(crate) fn begin(&mut self, operation: Operation, wallet: Wallet) {
-        self.recorder.begin();
+    /// Starts an operation: a start, or the tick of this number. With a record, what it observes is
+    /// answered from there.
+    pub(crate) fn begin(
+        &mut self,
+        operation: Operation,
+        wallet: Wallet,
+        record: Option<Observations>,
+    ) {
+        match record {
+            None => self.recorder.begin(),
+            Some(record) => self.recorder.load(record),
+        }
         self.stand_in.begin(operation);
         self.wallet = wallet;
         self.outbox = Outbox::default();

@@ -6,10 +6,10 @@ use std::any::Any;
 use std::sync::Arc;
 
 use igor_core::engine::{InjectedGlobal, Instance, Value, guest_slice, guest_slice_mut};
-use igor_core::format::Observations;
-use igor_core::format::{Gas, Nanos, Tick};
+use igor_core::format::{Gas, Nanos, Observations, Tick};
 use igor_core::gas::CallLimits;
 use igor_core::meter::Usage;
+use igor_core::observe::Divergence;
 use igor_core::prepare::START;
 use igor_core::trap::{CallError, NodeFault, Trap};
 
@@ -37,6 +37,22 @@ pub struct Opening<'a> {
     pub state: Option<&'a [u8]>,
 }
 
+impl Failure {
+    /// The name used in records and output; stable.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Node { .. } => "fault",
+            Self::State { .. } => "state",
+            Self::Trap { trap, .. } => trap.name(),
+        }
+    }
+
+    /// Whether the wall clock or the operator ended it, so that it need not end there again.
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Self::Trap { trap: Trap::Deadline | Trap::Cancelled, .. })
+    }
+}
+
 /// What an operation came to, whether it succeeded or not.
 #[derive(Debug)]
 pub struct Report<T> {
@@ -48,6 +64,16 @@ pub struct Report<T> {
     pub observations: Observations,
     /// What it logged.
     pub lines: Vec<String>,
+    /// Where it departed from the record that it was to follow, if it did.
+    pub divergence: Option<Divergence>,
+}
+
+impl<T> Report<T> {
+    /// The same report with another result.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Report<U> {
+        let Self { outcome, usage, observations, lines, divergence } = self;
+        Report { outcome: outcome.map(change), usage, observations, lines, divergence }
+    }
 }
 
 /// What a successful tick leaves.
@@ -92,13 +118,15 @@ pub enum Failure {
 impl Incarnation {
     /// Instantiates `program` and starts it: the module's start function and `_initialize` if there
     /// are any, `agent_init`, and `agent_resume` if there is a state. An agent that has never run is
-    /// asked for its first state, which is returned beside it.
+    /// asked for its first state, which is returned beside it. With a record, what it observes is
+    /// answered from there.
     pub fn start(
         program: &Program,
         environment: &Environment,
         receipts: &Arc<[Vec<u8>]>,
         purse: &Purse,
         opening: &Opening<'_>,
+        record: Option<Observations>,
     ) -> Report<(Self, Option<Vec<u8>>)> {
         let host = NodeHost::new(
             environment,
@@ -114,12 +142,13 @@ impl Incarnation {
                     usage: Usage::default(),
                     observations: Observations::default(),
                     lines: Vec::new(),
+                    divergence: None,
                 };
             }
         };
         let mut incarnation =
             Self { instance, environment: environment.clone(), receipts: Arc::clone(receipts) };
-        let report = incarnation.operate(Operation::Start(opening.tick), purse, |run| {
+        let report = incarnation.operate(Operation::Start(opening.tick), purse, record, |run| {
             if program.has_start {
                 run.call(START, &[])?;
             }
@@ -132,36 +161,53 @@ impl Incarnation {
                 Some(state) => run.resume(state, program.offered.malloc).map(|()| None),
             }
         });
-        let Report { outcome, usage, observations, lines } = report;
-        Report { outcome: outcome.map(|state| (incarnation, state)), usage, observations, lines }
+        report.map(|state| (incarnation, state))
     }
 
-    /// Runs the tick of this number and captures the state after it.
-    pub fn tick(&mut self, tick: Tick, purse: &Purse) -> Report<TickOutput> {
-        self.operate(Operation::Tick(tick), purse, |run| {
+    /// Runs the tick of this number and captures the state after it. With a record, what it observes
+    /// is answered from there.
+    pub fn tick(
+        &mut self,
+        tick: Tick,
+        purse: &Purse,
+        record: Option<Observations>,
+    ) -> Report<TickOutput> {
+        self.operate(Operation::Tick(tick), purse, record, |run| {
             let results = run.call(TICK, &[])?;
             let more = matches!(results.first(), Some(Value::I32(more)) if *more != 0);
             Ok(TickOutput { more, state: run.capture()? })
         })
     }
 
+    /// The same incarnation under the limits of a live one, after it was brought so far by records.
+    pub(crate) fn live(mut self, environment: &Environment) -> Self {
+        self.environment = environment.clone();
+        self
+    }
+
     fn operate<T>(
         &mut self,
         operation: Operation,
         purse: &Purse,
+        record: Option<Observations>,
         body: impl FnOnce(&mut Run<'_>) -> Result<T, Failure>,
     ) -> Report<T> {
+        let mut affordable = purse.affordable();
+        if record.is_some() {
+            // What the wall clock took is in the record; it is not measured against the budget again.
+            affordable.elapsed = Usage::UNBOUNDED.elapsed;
+        }
         let wallet = Wallet {
             budget: purse.budget,
             price: purse.price,
             receipts: Arc::clone(&self.receipts),
         };
-        host(&mut *self.instance).begin(operation, wallet);
+        host(&mut *self.instance).begin(operation, wallet, record);
         let now_ns = self.environment.clock.monotonic_ns();
         let mut run = Run {
             instance: &mut *self.instance,
             environment: &self.environment,
-            affordable: purse.affordable(),
+            affordable,
             usage: Usage::default(),
             now_ns,
         };
@@ -172,7 +218,8 @@ impl Incarnation {
             Ok(lines) => (outcome, lines),
             Err(trap) => (outcome.and(Err(Failure::Trap { export: "fd_write", trap })), Vec::new()),
         };
-        Report { outcome, usage, observations: host.recorder.take(), lines }
+        let divergence = host.recorder.finish().err();
+        Report { outcome, usage, observations: host.recorder.take(), lines, divergence }
     }
 }
 

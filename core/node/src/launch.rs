@@ -10,10 +10,10 @@ use igor_core::plugin::BuildError;
 use igor_core::storage::Hold;
 use igor_core::{Clock, Engine, Entropy, Meter, Storage};
 
-use crate::driver::{Driver, Plan};
+use crate::driver::{Beginning, Driver, Plan};
 use crate::event::Started;
 use crate::host::Environment;
-use crate::open::{OpenError, Opened, Outlook, Request, look, open};
+use crate::open::{CommitMode, Means, OpenError, Opened, Outlook, Request, look, open};
 use crate::program::{CheckedModule, LoadError};
 use crate::purse::Purse;
 use crate::worker::Worker;
@@ -29,6 +29,8 @@ pub struct Node {
     pub meter: Box<dyn Fn(&str) -> Result<Arc<dyn Meter>, BuildError> + Send + Sync>,
     /// What a nominal second costs here.
     pub price: Price,
+    /// When what a tick did is durable.
+    pub mode: CommitMode,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
@@ -80,9 +82,12 @@ pub async fn launch(
     let checked = check(&request, &outlook)?;
     let meter = (node.meter)(&outlook.meter)?;
     let agent = request.agent.clone();
-    let opened = open(storage, request, &outlook).await?;
+    let means = Means { mode: node.mode, entropy: &*node.entropy };
+    let opened = open(storage, request, &outlook, means).await?;
     let program = checked.compile(&*node.engine.0)?;
-    let Opened { ledger, state, tick, budget, carry, price, receipts, mut notices, holds } = opened;
+    let Opened { ledger, state, tail, tick, budget, carry, receipts, mut notices, holds, .. } =
+        opened;
+    let price = opened.price;
     if let Some(before) = price.filter(|before| *before != node.price) {
         notices.push(format!(
             "the price of {agent} changes from {before} to {} units per second",
@@ -107,10 +112,12 @@ pub async fn launch(
         continued: state.is_some(),
     };
     let public_key = *ledger.public_key().as_bytes();
-    let purse = Purse { meter, price: node.price, budget, carry };
+    let running = tail.as_ref().map_or(node.price, |tail| tail.opening.price);
+    let purse = Purse { meter, price: running, budget, carry };
+    let beginning = Beginning { ledger, purse, price: node.price, state, tail, introduction };
     Ok(Launched {
         worker: Worker::new(program, environment, public_key, receipts),
-        driver: Driver::new(plan, ledger, purse, state, introduction),
+        driver: Driver::new(plan, beginning),
         notices,
         holds,
     })

@@ -6,16 +6,21 @@
 
 use std::sync::Arc;
 
-use igor_core::Storage;
 use igor_core::format::encode_identity;
 use igor_core::format::{AgentId, AgentKey, Carry, Hash, Microcents, Price, Tick};
-use igor_core::format::{AgentRecord, AgentRecordError, ExecutionLimits, MeterName};
+use igor_core::format::{AgentRecord, AgentRecordError, ExecutionLimits, MeterName, Standing};
+use igor_core::format::{NodeKey, OpenSegment, Predecessor};
 use igor_core::limits::Limits;
 use igor_core::prepare;
 use igor_core::storage::{Claim, Group, Hold, Key, Precondition, StorageError};
+use igor_core::{Entropy, Storage};
 
+use crate::driver::Tail;
+use crate::journal::Journal;
 use crate::ledger::{Content, Ledger, Saved, Terms};
+use crate::node_key::{NodeKeyProblem, node_key};
 use crate::survey::{Living, Repair, Survey, SurveyError, survey};
+use crate::tail::{JournalError, LogEnd, has_news, read_log_end};
 
 /// What the operator wants to run. What is `None` was not asked for explicitly and is taken from the
 /// agent if it exists.
@@ -46,6 +51,25 @@ pub struct Defaults {
     pub key: AgentKey,
 }
 
+/// When what a tick did is durable.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CommitMode {
+    /// Before it is shown: each tick is recorded in the journal.
+    #[default]
+    Journal,
+    /// With the next checkpoint; a crash loses the ticks since the last one.
+    Checkpoint,
+}
+
+/// What opening an agent takes besides the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
+    /// When ticks are durable.
+    pub(crate) mode: CommitMode,
+    /// Where a node without a key gets one from.
+    pub(crate) entropy: &'a dyn Entropy,
+}
+
 /// What running the agent takes, known before it is claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
@@ -58,31 +82,49 @@ pub struct Outlook {
 }
 
 /// An agent that is claimed and ready to run.
-pub struct Opened {
+pub(crate) struct Opened {
     /// Its books.
-    pub ledger: Ledger,
-    /// Its state, or `None` if it has never run.
-    pub state: Option<Vec<u8>>,
-    /// Its last committed tick.
-    pub tick: Tick,
-    /// Its budget.
-    pub budget: Microcents,
-    /// What it has used but not yet paid.
-    pub carry: Carry,
+    pub(crate) ledger: Ledger,
+    /// The state of its last checkpoint, or `None` if it has never run.
+    pub(crate) state: Option<Vec<u8>>,
+    /// What happened since, if a process before did not come to a checkpoint.
+    pub(crate) tail: Option<Tail>,
+    /// The tick of its last checkpoint.
+    pub(crate) tick: Tick,
+    /// Its budget then.
+    pub(crate) budget: Microcents,
+    /// What it had used then but not yet paid.
+    pub(crate) carry: Carry,
     /// The price in its last checkpoint.
-    pub price: Option<Price>,
+    pub(crate) price: Option<Price>,
     /// Its receipts.
-    pub receipts: Arc<[Vec<u8>]>,
+    pub(crate) receipts: Arc<[Vec<u8>]>,
     /// What the operator should know.
-    pub notices: Vec<String>,
+    pub(crate) notices: Vec<String>,
     /// Keeps others away while it runs.
-    pub holds: [Hold; 2],
+    pub(crate) holds: [Hold; 2],
 }
 
 /// Why an agent cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// The journal cannot be continued.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The node has no key.
+    #[error(transparent)]
+    NodeKey(#[from] NodeKeyProblem),
+    /// Only the operator can set it going again.
+    #[error("{agent} was stopped at tick {tick} and is not to go on by itself: {reason}")]
+    RecoveryRequired {
+        /// The agent.
+        agent: AgentId,
+        /// The tick at which it was stopped.
+        tick: Tick,
+        /// Why.
+        reason: String,
+    },
     /// The agent exists under another budget.
     #[error("{agent} exists and was created with a budget of {initial}, not {asked}")]
     OtherBudget {
@@ -164,15 +206,7 @@ pub async fn look(storage: &dyn Storage, request: &Request) -> Result<Outlook, O
     let manifest = match (&request.manifest, record) {
         (Some(text), _) => text.clone(),
         (None, None) => Vec::new(),
-        (None, Some(record)) => {
-            let key = Key::Manifest(record.manifest);
-            let stored = storage.get(&key).await?.map(|stored| stored.bytes).unwrap_or_default();
-            if Hash::of(&stored) != record.manifest {
-                let problem = "it is missing or is not the text with this hash".to_owned();
-                return Err(StorageError::Corrupt { object: key.to_string(), problem }.into());
-            }
-            stored
-        }
+        (None, Some(record)) => stored_manifest(storage, record).await?,
     };
     let defaults = &request.defaults;
     let chosen = request.meter.as_ref().unwrap_or(&defaults.meter);
@@ -184,19 +218,56 @@ pub async fn look(storage: &dyn Storage, request: &Request) -> Result<Outlook, O
     Ok(Outlook { manifest, meter, limits })
 }
 
+/// The module of an agent that is kept in the store, if both are there.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn stored_module(
+    storage: &dyn Storage,
+    agent: &AgentId,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    let Some(stored) = storage.get(&Key::Record(agent.clone())).await? else { return Ok(None) };
+    let Ok(record) = AgentRecord::decode(&stored.bytes) else { return Ok(None) };
+    let module = storage.get(&Key::Module(record.module)).await?;
+    Ok(module.map(|stored| stored.bytes).filter(|bytes| Hash::of(bytes) == record.module))
+}
+
+/// The text of the manifest that an agent lives under.
+pub(crate) async fn stored_manifest(
+    storage: &dyn Storage,
+    record: &AgentRecord,
+) -> Result<Vec<u8>, StorageError> {
+    let key = Key::Manifest(record.manifest);
+    let stored = storage.get(&key).await?.map(|stored| stored.bytes).unwrap_or_default();
+    if Hash::of(&stored) != record.manifest {
+        let problem = "it is missing or is not the text with this hash".to_owned();
+        return Err(StorageError::Corrupt { object: key.to_string(), problem });
+    }
+    Ok(stored)
+}
+
 /// Claims the agent and opens it.
 ///
 /// # Errors
 /// When someone else holds it, when what is stored cannot be continued, or not as asked.
-pub async fn open(
+pub(crate) async fn open(
     storage: &dyn Storage,
     request: Request,
     outlook: &Outlook,
+    means: Means<'_>,
 ) -> Result<Opened, OpenError> {
     let holds = claim(storage, &request.agent).await?;
     let state_max = outlook.limits.state_bytes_max;
     match survey(storage, &request.agent, state_max).await? {
-        Survey::Unborn(left_behind) => conceive(request, outlook, left_behind, holds),
+        Survey::Unborn(left_behind) => {
+            let key = node_key(storage, &request.agent, means.entropy).await?;
+            let next = storage.log_bounds(&request.agent).await?.end;
+            let journal = match means.mode {
+                CommitMode::Journal => Some(Journal::new(key, next, Predecessor::Genesis)),
+                CommitMode::Checkpoint => None,
+            };
+            conceive(request, outlook, left_behind, journal, holds)
+        }
         Survey::Living(living) => {
             agree(&request, &living)?;
             let attachments = match living.record {
@@ -204,7 +275,7 @@ pub async fn open(
                 None => belongings(&request, outlook),
             };
             let terms = terms_of(&request, outlook, living.record.as_ref())?;
-            take_over(storage, terms, *living, attachments, holds).await
+            take_over(storage, terms, *living, attachments, means, holds).await
         }
     }
 }
@@ -225,9 +296,15 @@ pub(crate) async fn take_over(
     terms: Terms,
     living: Living,
     attachments: Vec<(Key, Vec<u8>)>,
+    means: Means<'_>,
     holds: [Hold; 2],
 ) -> Result<Opened, OpenError> {
     let agent = terms.agent.clone();
+    if let Some(Standing::RecoveryRequired { tick, reason }) =
+        living.record.as_ref().map(|record| record.standing.clone())
+    {
+        return Err(OpenError::RecoveryRequired { agent, tick, reason });
+    }
     let hash = living.checkpoint.hash();
     let mut notices = Vec::new();
     let carry = match &living.record {
@@ -241,13 +318,27 @@ pub(crate) async fn take_over(
             Carry::ZERO
         }),
     };
+    let end = read_log_end(storage, &agent, &living).await?;
     let version = repair(storage, &agent, &living, &mut notices).await?;
-    let Living { key, checkpoint, place, receipts, .. } = living;
-    let saved = Saved { checkpoint: hash, carry, content: Content::of(&checkpoint), place };
+    set_aside(storage, &agent, &end, &mut notices).await?;
+    let key = node_key(storage, &agent, means.entropy).await?;
+    let Living { key: agent_key, checkpoint, place, receipts, .. } = living;
+    let saved = Saved {
+        checkpoint: hash,
+        carry,
+        content: Content::of(&checkpoint),
+        place,
+        journal: end.open.as_ref().map_or(end.next, |segment| segment.first),
+        predecessor: end.predecessor,
+    };
+    let (journal, tail) = continue_journal(end, key, means.mode);
     let header = *checkpoint.header();
+    let ends = means.mode == CommitMode::Checkpoint;
+    let ledger = Ledger::continued(agent_key, terms, (saved, version), attachments, journal);
     Ok(Opened {
-        ledger: Ledger::continued(key, terms, saved, version, attachments),
+        ledger: if ends { ledger.without_further_segments() } else { ledger },
         state: Some(checkpoint.into_state()),
+        tail,
         tick: header.tick,
         budget: header.budget,
         carry,
@@ -258,12 +349,54 @@ pub(crate) async fn take_over(
     })
 }
 
+/// The journal that goes on where the log ends, and what is to be repeated first. Where nothing is to
+/// be journaled any more, only a segment that is open is brought to its end.
+fn continue_journal(
+    end: LogEnd,
+    key: Arc<NodeKey>,
+    mode: CommitMode,
+) -> (Option<Journal>, Option<Tail>) {
+    let mut journal = Journal::new(key, end.next, end.predecessor);
+    let Some(segment) = end.open else {
+        return (Some(journal).filter(|_| mode == CommitMode::Journal), None);
+    };
+    let news = has_news(&segment);
+    let OpenSegment { first, opening, entries, chain, .. } = segment;
+    let (entries, records) = entries.into_iter().unzip();
+    journal.take_up(first, entries, chain, news);
+    let tail = Tail { opening, records, is_torn: end.is_torn };
+    (Some(journal), Some(tail))
+}
+
+/// Puts the journal of another line of the agent's life out of the way.
+async fn set_aside(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    end: &LogEnd,
+    notices: &mut Vec<String>,
+) -> Result<(), StorageError> {
+    let Some((from, records)) = &end.aside else { return Ok(()) };
+    let key = Key::Aside(agent.clone(), *from);
+    notices.push(format!(
+        "{} records of the journal of {agent} continue another checkpoint; they are kept as the {key}",
+        records.len()
+    ));
+    let mut bytes = igor_core::format::Encoder::new();
+    for record in records {
+        bytes.bytes(record);
+    }
+    let group =
+        Group::new(agent.clone()).put(key, bytes.into_bytes(), Precondition::Always).trim(end.next);
+    storage.commit(group.into()).await.pop().transpose()?;
+    Ok(())
+}
+
 /// The terms that an existing agent's record holds.
-pub(crate) fn recorded_terms(record: &AgentRecord) -> Terms {
+pub(crate) fn recorded_terms(record: &AgentRecord, manifest: Vec<u8>) -> Terms {
     Terms {
         agent: record.agent_id.clone(),
         module: record.module,
-        manifest: record.manifest,
+        manifest,
         meter: record.meter.clone(),
         preparation_version: record.preparation_version,
         cost_table_version: record.cost_table_version,
@@ -313,11 +446,11 @@ fn terms_of(
     record: Option<&AgentRecord>,
 ) -> Result<Terms, OpenError> {
     Ok(match record {
-        Some(record) => recorded_terms(record),
+        Some(record) => recorded_terms(record, outlook.manifest.clone()),
         None => Terms {
             agent: request.agent.clone(),
             module: Hash::of(&request.module),
-            manifest: Hash::of(&outlook.manifest),
+            manifest: outlook.manifest.clone(),
             meter: MeterName::new(&outlook.meter)?,
             preparation_version: prepare::VERSION,
             cost_table_version: prepare::COST_TABLE_VERSION,
@@ -332,6 +465,7 @@ fn conceive(
     request: Request,
     outlook: &Outlook,
     left_behind: Option<Box<AgentKey>>,
+    journal: Option<Journal>,
     holds: [Hold; 2],
 ) -> Result<Opened, OpenError> {
     let budget = request.budget.unwrap_or(request.defaults.budget);
@@ -341,8 +475,9 @@ fn conceive(
     let identity = encode_identity(&key).to_vec();
     attachments.insert(0, (Key::Identity(request.agent.clone()), identity));
     Ok(Opened {
-        ledger: Ledger::unborn(key, terms, attachments),
+        ledger: Ledger::unborn(key, terms, attachments, journal),
         state: None,
+        tail: None,
         tick: Tick(0),
         budget,
         carry: Carry::ZERO,

@@ -317,7 +317,8 @@ async fn read_receipts(
     })
 }
 
-async fn list_history(
+/// The places of the past checkpoints, in order.
+pub(crate) async fn list_history(
     storage: &dyn Storage,
     agent: &AgentId,
 ) -> Result<Vec<(Tick, u32)>, StorageError> {

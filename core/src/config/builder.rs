@@ -6,7 +6,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::error::one_of;
-use super::settings::{NodeSettings, RunSettings, default_sections};
+use super::settings::{NodeSettings, ReplaySettings, RunSettings, default_sections};
 use super::{Config, ConfigError, Plugins, Source, extract, section_of, source_of};
 use crate::plugin::{Kind, Registry};
 use crate::{Engine, Limits, Meter, Storage, Transport};
@@ -18,7 +18,7 @@ const FOREIGN_PREFIX: &str = "IGOR_CONFORMANCE_";
 /// Between the parts of a path in a variable's name.
 const SEPARATOR: &str = "__";
 /// The sections that are not a kind of plugin's.
-const OWN_SECTIONS: [&str; 3] = ["limits", "node", "run"];
+const OWN_SECTIONS: [&str; 4] = ["limits", "node", "replay", "run"];
 
 /// A configuration in the making; see [`Config::builder`].
 #[derive(Debug, Default)]
@@ -104,13 +104,14 @@ impl ConfigBuilder {
         check_kind(&values, &plugins.transports)?;
         let node: NodeSettings = extract("node", &section_of(&values, "node"))?;
         let run: RunSettings = extract("run", &section_of(&values, "run"))?;
+        let replay: ReplaySettings = extract("replay", &section_of(&values, "replay"))?;
         let limits: Limits = extract("limits", &section_of(&values, "limits"))?;
         limits.validate().map_err(|error| {
             let value = values.find_value(&format!("limits.{}", error.row()));
             let source = value.map_or(Source::Default, |value| source_of(&values, &value));
             ConfigError::new("", error.to_string(), &source)
         })?;
-        Ok(Config { values, node, run, limits })
+        Ok(Config { values, node, run, replay, limits })
     }
 }
 

@@ -11,6 +11,7 @@ mod builder;
 mod duration;
 mod error;
 mod extract;
+mod number;
 mod settings;
 mod source;
 
@@ -23,7 +24,10 @@ pub use builder::ConfigBuilder;
 pub use duration::parse_duration;
 pub use error::ConfigError;
 pub(crate) use extract::{extract, section_of, source_of};
-pub use settings::{LogLevel, NodeSettings, OutputFormat, RunSettings};
+pub use settings::{
+    DivergencePolicy, DurabilitySetting, HiddenStatePolicy, LogLevel, NodeSettings, OutputFormat,
+    ReplayMode, ReplaySettings, RunSettings,
+};
 pub use source::Source;
 
 use crate::plugin::{BuildError, ConfigSection, Context, Kind, Registry, RegistryError};
@@ -74,6 +78,7 @@ pub struct Config {
     values: Figment,
     node: NodeSettings,
     run: RunSettings,
+    replay: ReplaySettings,
     limits: Limits,
 }
 
@@ -91,6 +96,11 @@ impl Config {
     /// The section `[run]`.
     pub fn run(&self) -> &RunSettings {
         &self.run
+    }
+
+    /// The section `[replay]`.
+    pub fn replay(&self) -> &ReplaySettings {
+        &self.replay
     }
 
     /// The section `[limits]`.

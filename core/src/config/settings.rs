@@ -8,7 +8,7 @@ use figment::value::{Dict, Value};
 use igor_format::{Microcents, Price};
 use serde::Deserialize;
 
-use super::{amount, duration};
+use super::{amount, duration, number};
 use crate::Limits;
 
 /// The section `[node]`.
@@ -34,6 +34,8 @@ pub struct RunSettings {
     /// How long an agent that has something to save may go without a checkpoint.
     #[serde(deserialize_with = "duration::deserialize")]
     pub checkpoint_interval: Duration,
+    /// When what a tick did is durable.
+    pub durability: DurabilitySetting,
     /// Which of the node's own messages are shown.
     pub log_level: LogLevel,
     /// The manifest, where it is not beside the module.
@@ -44,6 +46,86 @@ pub struct RunSettings {
     /// From one tick to the next, when the agent has nothing more to do at once.
     #[serde(deserialize_with = "duration::deserialize")]
     pub tick_interval: Duration,
+}
+
+/// When what a tick did is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurabilitySetting {
+    /// Before it is shown.
+    Journal,
+    /// With the next checkpoint.
+    Checkpoint,
+}
+
+/// The section `[replay]`: how a running node is checked by re-execution.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ReplaySettings {
+    /// Whether it is.
+    pub mode: ReplayMode,
+    /// The engine that segments are re-executed on: `other` than the agent's if one is linked, the
+    /// `same`, or one by its name.
+    pub engine: String,
+    /// How many ticks are kept to be repeated one by one.
+    #[serde(deserialize_with = "number::positive")]
+    pub window: u64,
+    /// How many ticks there are from one such repetition to the next.
+    #[serde(deserialize_with = "number::positive")]
+    pub interval: u64,
+    /// What follows when another engine comes to another result.
+    pub on_divergence: DivergencePolicy,
+    /// What follows when an agent keeps something outside its state.
+    pub on_hidden_state: HiddenStatePolicy,
+    /// Whether what verification costs is logged.
+    #[serde(deserialize_with = "number::yes_or_no")]
+    pub cost_log: bool,
+}
+
+/// What is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayMode {
+    /// Nothing.
+    Off,
+    /// What runs here.
+    Periodic,
+    /// What arrives from elsewhere.
+    OnMigrate,
+    /// Both.
+    Full,
+}
+
+impl ReplayMode {
+    /// Whether what runs here is verified.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Periodic | Self::Full)
+    }
+}
+
+/// What follows when another engine comes to another result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DivergencePolicy {
+    /// It is told.
+    Log,
+    /// The agent is stopped until the operator decides.
+    Pause,
+    /// Every tick is verified until a segment is clean.
+    Intensify,
+    /// The agent goes to another node, or is stopped if it cannot.
+    Migrate,
+}
+
+/// What follows when an agent keeps something outside its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HiddenStatePolicy {
+    /// It is told, once.
+    Log,
+    /// The agent is stopped until the operator decides.
+    Pause,
 }
 
 /// Which messages are shown: those of this level and the graver ones.
@@ -95,14 +177,25 @@ pub(super) fn default_sections() -> Dict {
         ("budget", "1.0"),
         ("checkpoint_dir", "checkpoints"),
         ("checkpoint_interval", "5s"),
+        ("durability", "journal"),
         ("log_level", "warn"),
         ("output", "text"),
         ("tick_interval", "1s"),
+    ];
+    let replay = [
+        ("mode", "full"),
+        ("engine", "other"),
+        ("window", "16"),
+        ("interval", "5"),
+        ("on_divergence", "pause"),
+        ("on_hidden_state", "log"),
+        ("cost_log", "no"),
     ];
     let limits = Value::serialize(Limits::default()).unwrap_or_else(|_| Value::from(Dict::new()));
     Dict::from([
         ("limits".to_owned(), limits),
         ("node".to_owned(), table(&node)),
+        ("replay".to_owned(), table(&replay)),
         ("run".to_owned(), table(&run)),
     ])
 }

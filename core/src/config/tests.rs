@@ -165,7 +165,7 @@ fn a_mistake_in_a_file_is_reported_with_section_field_and_file() {
     );
     check_refused(
         "[run]\nbudgte = 1",
-        "[run] unknown field `budgte`, expected `budget`, `checkpoint_dir`, `checkpoint_interval`, \
+        "[run] unknown field `budgte`, expected `budget`, `checkpoint_dir`, `checkpoint_interval`, `durability`, \
          `log_level`, `manifest`, `output` or `tick_interval` (igor.toml)",
     );
     check_refused(
@@ -188,7 +188,7 @@ fn a_mistake_in_a_file_is_reported_with_section_field_and_file() {
 fn sections_and_plugins_that_do_not_exist_are_refused() {
     check_refused(
         "[nodes]\nprice = 1",
-        "[nodes] unknown section, expected `engine`, `limits`, `meter`, `node`, `run`, `storage` or \
+        "[nodes] unknown section, expected `engine`, `limits`, `meter`, `node`, `replay`, `run`, `storage` or \
          `transport` (igor.toml)",
     );
     check_refused("node = 1", "[node] must be a table (igor.toml)");

@@ -1,9 +1,8 @@
 //! `igor fund`: adds budget to a stopped agent.
 
-use igor_core::Storage;
 use igor_core::clock::Entropy;
-use igor_core::format::FundId;
-use igor_node::{Funded, fund};
+use igor_core::format::{FundId, Microcents};
+use igor_node::{Funded, FundingError, fund};
 use serde::Serialize;
 
 use crate::args::{Common, FundArgs};
@@ -11,7 +10,7 @@ use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::os::OsEntropy;
 use crate::problem::Problem;
-use crate::runner::{block_on, linked};
+use crate::runner::{Assembly, block_on, linked};
 use crate::settings;
 use crate::start;
 use crate::text;
@@ -39,11 +38,13 @@ pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
     let output = start(&config);
     let dir = config.run().checkpoint_dir.clone();
     let scene = Scene { agent: args.agent_id.clone(), dir, module: None };
-    let storage: std::sync::Arc<dyn Storage> =
-        config.build(&plugins.storages).map_err(|error| scene.build(&error))?;
+    let assembly = Assembly::new(config, &plugins, &scene)?;
     let id = new_id()?;
-    let state_bytes_max = config.limits().state_bytes_max;
-    let funded = block_on(fund(&*storage, &scene.agent, args.units, id, state_bytes_max))?;
+    let mut funded = try_fund(&assembly, &scene, args.units, id)?;
+    if let Err(FundingError::NotRecovered(_)) = funded {
+        assembly.settle(&scene)?;
+        funded = try_fund(&assembly, &scene, args.units, id)?;
+    }
     let funded = funded.map_err(|error| scene.fund(&error))?;
     let Funded { tick, before, budget, checkpoint, notices } = funded;
     let body = Body {
@@ -69,6 +70,18 @@ pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
         report
     })?;
     Ok(Exit::Done)
+}
+
+fn try_fund(
+    assembly: &Assembly,
+    scene: &Scene,
+    units: Microcents,
+    id: FundId,
+) -> Result<Result<Funded, FundingError>, Problem> {
+    let node = &assembly.node;
+    let means = (node.mode, &*node.entropy);
+    let state_bytes_max = assembly.limits().state_bytes_max;
+    block_on(fund(&*node.storage.0, &scene.agent, units, id, state_bytes_max, means))
 }
 
 fn new_id() -> Result<FundId, Problem> {

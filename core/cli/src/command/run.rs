@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
 }
 
 /// The flags of `run` and `resume` that stand for settings.
-pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 8] {
+pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 9] {
     [
         ("--engine", "engine.plugin", args.engine.as_deref()),
         ("--storage", "storage.plugin", args.storage.as_deref()),
@@ -43,6 +43,7 @@ pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 8] {
         ("--manifest", "run.manifest", args.manifest.as_deref()),
         ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
         ("--tick-interval", "run.tick_interval", args.tick_interval.as_deref()),
+        ("--durability", "run.durability", args.durability.as_deref()),
         ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
     ]
 }

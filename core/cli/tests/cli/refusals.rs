@@ -164,7 +164,9 @@ fn settings_that_contradict_the_agent() {
 fn an_agent_in_use() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let mut running = Running::start(place.run(&module, &["--tick-interval", "1h"]));
+    // A journal would still be written to after the first event.
+    let flags = ["--tick-interval", "1h", "--durability", "checkpoint"];
+    let mut running = Running::start(place.run(&module, &flags));
     running.event("checkpoint", |_| true);
     let process = format!("process {}", running.id());
     check(&place, &module, &["--ticks", "1"], 3, &["heartbeat is in use", &process, "stop"]);

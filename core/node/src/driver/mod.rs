@@ -2,20 +2,31 @@
 //! ([`Driver::handle`]), commands come out ([`Driver::poll`]). It reads no clock, calls no guest and
 //! touches no storage, so that a shell, a test or a simulator can run it alike. The current time comes
 //! with each event, on the clock of [`igor_core::Clock::monotonic_ns`].
+//!
+//! Ticks do not wait for the disk; what they show does. At most one batch is on its way at a time, and
+//! what is recorded meanwhile goes with the next one.
+
+mod books;
+mod outcome;
 
 use std::collections::VecDeque;
 
-use igor_core::format::{Hash, Microcents, Tick};
+use igor_core::format::{
+    Hash, Price, Record, SegmentOpening, Seq, StartedRecord, Tick, TickRecord,
+};
 use igor_core::storage::{Batch, Committed, StorageError};
-use igor_core::trap::Trap;
 
 use crate::event::{RunEvent, Started, StopReason, Stopped, Ticked};
-use crate::incarnation::{Failure, Report, TickOutput};
-use crate::ledger::{Ledger, Snapshot};
+use crate::incarnation::{Report, TickOutput};
+use crate::ledger::Ledger;
 use crate::purse::Purse;
+use crate::worker::{RecoverError, Recovered};
 
 /// How soon a tick follows one that said it has more work, unless ticks are closer together anyway.
 const MORE_WORK_NS: u64 = 10_000_000;
+
+/// How many records may be on their way to the disk before ticks wait.
+const BACKLOG_MAX: u64 = 256;
 
 /// What an agent is driven by.
 #[derive(Debug, Clone)]
@@ -28,9 +39,22 @@ pub struct Plan {
     pub ticks: Option<u64>,
 }
 
+/// A segment that a process before left open.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Its terms.
+    pub(crate) opening: SegmentOpening,
+    /// What happened in it.
+    pub(crate) records: Vec<Record>,
+    /// Whether the log goes on with records that never happened, so that the segment must end here.
+    pub(crate) is_torn: bool,
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
+    /// The records that [`Command::Recover`] named were repeated, or not.
+    Recovered(Result<Recovered, RecoverError>),
     /// The incarnation that [`Command::Start`] asked for was started, or not.
     Started(Report<Option<Vec<u8>>>),
     /// The tick that [`Command::Tick`] asked for was run.
@@ -44,7 +68,7 @@ pub enum Event {
 }
 
 /// Something to be done. Commands are carried out in order; those that have an event are answered by
-/// exactly one.
+/// exactly one. Only [`Command::Commit`] may be answered later, while other commands are carried out.
 #[derive(Debug)]
 pub enum Command {
     /// Drop the running incarnation and start a new one from this state, or from nothing for an
@@ -54,6 +78,16 @@ pub enum Command {
         tick: Tick,
         /// The state to start from.
         state: Option<Vec<u8>>,
+    },
+    /// Start an incarnation from this state and repeat what is journaled of it, so that it stands
+    /// where it stood.
+    Recover {
+        /// The state to start from.
+        state: Option<Vec<u8>>,
+        /// The terms.
+        opening: Box<SegmentOpening>,
+        /// What happened.
+        records: Vec<Record>,
     },
     /// Run the tick of this number in the running incarnation.
     Tick(Tick),
@@ -69,6 +103,8 @@ pub enum Command {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
+    /// What a process before journaled is being repeated.
+    Recovering,
     /// The first incarnation of an agent that has never run is being started.
     Genesis,
     /// An incarnation is being started from a state.
@@ -77,12 +113,19 @@ enum Phase {
     Waiting,
     /// A tick is running.
     Ticking,
-    /// A checkpoint is being written, after which a new incarnation is started.
-    Saving,
-    /// The last checkpoint is being written.
-    Stopping(Stop),
+    /// A checkpoint is due or being written; then this follows.
+    Closing(After),
     /// Nothing more happens.
     Finished,
+}
+
+/// What follows a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum After {
+    /// A new incarnation.
+    Start,
+    /// The end of the run.
+    Finish(Stop),
 }
 
 /// Why a run ends, and what exactly happened.
@@ -102,43 +145,69 @@ impl From<StopReason> for Stop {
 pub struct Driver {
     plan: Plan,
     purse: Purse,
+    /// What a nominal second costs from the next segment on.
+    price: Price,
     ledger: Ledger,
+    tail: Option<Tail>,
     tick: Tick,
     state: Option<Vec<u8>>,
     /// Told once the agent can tick.
     introduction: Option<Started>,
     phase: Phase,
     commands: VecDeque<Command>,
+    /// What may be shown once the journal is durable up to there.
+    held: VecDeque<(Seq, RunEvent)>,
     is_stop_asked: bool,
     has_news: bool,
+    /// Whether the journal waits for space.
+    is_short: bool,
+    /// Whether the segment that is open cannot be continued.
+    is_torn: bool,
     ticks_left: Option<u64>,
     next_tick_ns: u64,
     next_checkpoint_ns: u64,
+    retry_ns: u64,
+}
+
+/// What an agent's driver begins with.
+pub(crate) struct Beginning {
+    /// The agent's books.
+    pub(crate) ledger: Ledger,
+    /// What guest work is paid from.
+    pub(crate) purse: Purse,
+    /// What a nominal second costs here.
+    pub(crate) price: Price,
+    /// The state to continue from, or nothing for an agent that has never run.
+    pub(crate) state: Option<Vec<u8>>,
+    /// What a process before left open.
+    pub(crate) tail: Option<Tail>,
+    /// What is told once the agent can tick; tick and budget are brought up to date then.
+    pub(crate) introduction: Started,
 }
 
 impl Driver {
-    /// A driver for the agent of `ledger`, which continues from `state` or has never run. What
-    /// `introduction` says about tick and budget is brought up to date when it is told.
-    pub fn new(
-        plan: Plan,
-        ledger: Ledger,
-        purse: Purse,
-        state: Option<Vec<u8>>,
-        introduction: Started,
-    ) -> Self {
+    /// A driver for an agent.
+    pub(crate) fn new(plan: Plan, beginning: Beginning) -> Self {
+        let Beginning { ledger, purse, price, state, tail, introduction } = beginning;
         Self {
+            price,
             purse,
             tick: introduction.tick,
             ledger,
+            tail,
             state,
             introduction: Some(introduction),
             phase: Phase::Waiting,
             commands: VecDeque::new(),
+            held: VecDeque::new(),
             is_stop_asked: false,
             has_news: false,
+            is_short: false,
+            is_torn: false,
             ticks_left: plan.ticks,
             next_tick_ns: u64::MAX,
             next_checkpoint_ns: u64::MAX,
+            retry_ns: u64::MAX,
             plan,
         }
     }
@@ -147,9 +216,23 @@ impl Driver {
     pub fn begin(&mut self, now_ns: u64) {
         self.next_tick_ns = now_ns.saturating_add(self.plan.tick_interval_ns);
         self.next_checkpoint_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
-        if self.purse.budget.is_zero() {
+        if let Some(Tail { opening, records, is_torn }) = self.tail.take() {
+            self.phase = Phase::Recovering;
+            self.is_torn = is_torn;
+            if !is_torn {
+                self.ledger.own(opening.clone());
+                self.flush();
+            }
+            let (state, opening) = (self.state.clone(), Box::new(opening));
+            self.commands.push_back(Command::Recover { state, opening, records });
+        } else if self.purse.budget.is_zero() {
             self.finish(StopReason::BudgetExhausted.into());
         } else {
+            if !self.ledger.is_unborn() {
+                self.purse.price = self.price;
+                self.ledger.open_segment(self.tick, &self.purse);
+                self.flush();
+            }
             self.start();
         }
     }
@@ -166,7 +249,11 @@ impl Driver {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now_ns: u64, event: Event) {
+        if self.phase == Phase::Finished {
+            return;
+        }
         match event {
+            Event::Recovered(result) => self.recovered(now_ns, result),
             Event::Started(report) => self.started(now_ns, report),
             Event::Ticked(report) => self.ticked(now_ns, report),
             Event::Committed(result) => self.committed(now_ns, result),
@@ -182,51 +269,116 @@ impl Driver {
     }
 
     fn start(&mut self) {
+        self.purse.price = self.price;
         self.phase = if self.state.is_some() { Phase::Starting } else { Phase::Genesis };
+        self.ledger.open_segment(self.tick, &self.purse);
         self.commands.push_back(Command::Start { tick: self.tick, state: self.state.clone() });
+    }
+
+    fn recovered(&mut self, now_ns: u64, result: Result<Recovered, RecoverError>) {
+        let Recovered { purse, tick, state, is_running, ticks } = match result {
+            Ok(recovered) => recovered,
+            Err(RecoverError::Cancelled) => return self.finish(StopReason::Signal.into()),
+            Err(error) => {
+                let detail = Some(error.to_string());
+                return self.finish(Stop { reason: StopReason::RecoveryRequired, detail });
+            }
+        };
+        (self.purse, self.tick, self.state) = (purse, tick, state);
+        self.has_news = self.ledger.has_news();
+        if self.ticks_left != Some(0)
+            && (!is_running || self.is_torn || self.purse.budget.is_zero())
+        {
+            return self.close(After::Start);
+        }
+        self.introduce();
+        if ticks > 0 {
+            let plural = if ticks == 1 { "" } else { "s" };
+            let agent = self.ledger.agent();
+            self.emit(RunEvent::Notice(format!(
+                "{ticks} tick{plural} of {agent} since its last checkpoint came from the journal"
+            )));
+        }
+        self.wait(now_ns);
     }
 
     fn started(&mut self, now_ns: u64, report: Report<Option<Vec<u8>>>) {
         let is_genesis = self.phase == Phase::Genesis;
-        let failure = self.settle(report.lines, self.tick, report.outcome, report.usage);
-        match failure {
-            Ok((Some(state), _)) if is_genesis => {
-                self.state = Some(state);
-                self.save(Phase::Saving);
-            }
-            Ok(_) => {
+        let Report { outcome, usage, observations, lines, .. } = report;
+        let settled = self.settle(outcome, usage, observations, None);
+        match settled {
+            Ok(settled) => {
+                if is_genesis {
+                    self.state = settled.output;
+                }
+                let state = Hash::of(self.state.as_deref().unwrap_or_default());
+                self.ledger.write(|| {
+                    Record::Started(StartedRecord {
+                        gas: usage.gas,
+                        elapsed: usage.elapsed,
+                        charge: settled.charge,
+                        state,
+                        observations: settled.observations,
+                    })
+                });
+                self.show(self.tick, lines);
+                if is_genesis {
+                    return self.close(After::Start);
+                }
                 self.introduce();
                 self.wait(now_ns);
             }
             // A first start that fails leaves no agent behind.
-            Err(stop) if is_genesis => self.finish(stop),
-            Err(stop) => self.stop(stop),
+            Err(stop) if is_genesis => {
+                self.show_at_once(self.tick, lines);
+                self.finish(stop);
+            }
+            Err(stop) => {
+                self.show(self.tick, lines);
+                self.stop(stop);
+            }
         }
     }
 
     fn ticked(&mut self, now_ns: u64, report: Report<TickOutput>) {
         let tick = Tick(self.tick.0.saturating_add(1));
-        let usage = report.usage;
-        let observations = report.observations.len();
-        let (output, charge) = match self.settle(report.lines, tick, report.outcome, usage) {
+        let Report { outcome, usage, observations, lines, .. } = report;
+        let settled = match self.settle(outcome, usage, observations, Some(tick)) {
             Ok(settled) => settled,
-            Err(stop) => return self.stop(stop),
+            Err(stop) => {
+                self.show(tick, lines);
+                return self.stop(stop);
+            }
         };
+        let TickOutput { more, state } = settled.output;
         self.tick = tick;
         self.has_news = true;
         self.ticks_left = self.ticks_left.map(|left| left.saturating_sub(1));
-        self.emit(RunEvent::Ticked(Ticked {
+        let ticked = Ticked {
             tick,
             gas: usage.gas,
-            charge,
+            charge: settled.charge,
             budget: self.purse.budget,
-            observations,
+            observations: settled.observations.len(),
             elapsed: usage.elapsed,
-            state_hash: Hash::of(&output.state),
-            more: output.more,
-        }));
-        self.state = Some(output.state);
-        let interval_ns = if output.more {
+            state_hash: Hash::of(&state),
+            more,
+        };
+        self.state = Some(state);
+        self.ledger.write(|| {
+            Record::Tick(TickRecord {
+                tick,
+                more,
+                gas: ticked.gas,
+                elapsed: ticked.elapsed,
+                charge: ticked.charge,
+                state: ticked.state_hash,
+                observations: settled.observations,
+            })
+        });
+        self.show(tick, lines);
+        self.emit(RunEvent::Ticked(ticked));
+        let interval_ns = if more {
             self.plan.tick_interval_ns.min(MORE_WORK_NS)
         } else {
             self.plan.tick_interval_ns
@@ -235,40 +387,11 @@ impl Driver {
         self.wait(now_ns);
     }
 
-    /// Charges what an operation used and decides whether what it did counts.
-    fn settle<T>(
-        &mut self,
-        lines: Vec<String>,
-        tick: Tick,
-        outcome: Result<T, Failure>,
-        usage: igor_core::meter::Usage,
-    ) -> Result<(T, Microcents), Stop> {
-        for message in lines {
-            self.emit(RunEvent::Logged { tick, message });
-        }
-        if let Err(failure @ Failure::Node { .. }) = &outcome {
-            return Err(Stop { reason: StopReason::Fault, detail: Some(failure.to_string()) });
-        }
-        let settlement = self.purse.settle(usage);
-        if settlement.is_exhausted {
-            return Err(StopReason::BudgetExhausted.into());
-        }
-        match outcome {
-            Ok(output) => Ok((output, settlement.charge)),
-            Err(Failure::Trap { trap: Trap::Cancelled, .. }) => Err(StopReason::Signal.into()),
-            Err(failure @ Failure::Trap { trap: Trap::Deadline, .. }) => {
-                Err(Stop { reason: StopReason::Timeout, detail: Some(failure.to_string()) })
-            }
-            Err(failure) => {
-                Err(Stop { reason: StopReason::Trap, detail: Some(failure.to_string()) })
-            }
-        }
-    }
-
     fn introduce(&mut self) {
         if let Some(mut started) = self.introduction.take() {
             started.tick = self.tick;
             started.budget = self.purse.budget;
+            started.price = self.purse.price;
             self.emit(RunEvent::Started(started));
         }
     }
@@ -288,9 +411,17 @@ impl Driver {
     }
 
     fn proceed(&mut self, now_ns: u64) {
+        if self.is_short && now_ns < self.retry_ns {
+            return self.commands.push_back(Command::SetTimer(self.retry_ns));
+        }
+        self.flush();
+        if self.is_short || self.ledger.backlog() >= BACKLOG_MAX {
+            // Goes on when the batch on its way is written, or not.
+            return;
+        }
         let checkpoint_ns = if self.has_news { self.next_checkpoint_ns } else { u64::MAX };
-        if checkpoint_ns <= now_ns {
-            self.save(Phase::Saving);
+        if checkpoint_ns <= now_ns || self.ledger.is_segment_full() {
+            self.close(After::Start);
         } else if self.next_tick_ns <= now_ns {
             self.phase = Phase::Ticking;
             self.commands.push_back(Command::Tick(Tick(self.tick.0.saturating_add(1))));
@@ -300,75 +431,20 @@ impl Driver {
         }
     }
 
-    /// Writes a checkpoint; `phase` says what follows.
-    fn save(&mut self, phase: Phase) {
-        let snapshot = Snapshot {
-            tick: self.tick,
-            budget: self.purse.budget,
-            carry: self.purse.carry,
-            price: self.purse.price,
-            state: self.state.as_deref().unwrap_or_default(),
-        };
-        match self.ledger.save(&snapshot) {
-            Some(batch) => {
-                self.phase = phase;
-                self.commands.push_back(Command::Commit(batch));
-            }
-            None => match phase {
-                Phase::Stopping(stop) => self.finish(stop),
-                _ => self.start(),
-            },
-        }
-    }
-
-    fn committed(&mut self, now_ns: u64, result: Result<Committed, StorageError>) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Waiting);
-        let is_first = self.ledger.is_unborn();
-        match result {
-            Ok(committed) => {
-                let hash = self.ledger.committed(&committed);
-                self.has_news = false;
-                self.next_checkpoint_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
-                self.introduce();
-                self.emit(RunEvent::Checkpointed { tick: self.tick, hash });
-                match phase {
-                    Phase::Stopping(stop) => self.finish(stop),
-                    _ if self.purse.budget.is_zero() => {
-                        self.finish(StopReason::BudgetExhausted.into());
-                    }
-                    _ => self.start(),
-                }
-            }
-            Err(error @ StorageError::NoSpace { .. }) if phase == Phase::Saving && !is_first => {
-                self.emit(RunEvent::Notice(format!(
-                    "no checkpoint was written, the next interval tries again: {error}"
-                )));
-                self.next_checkpoint_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
-                self.wait(now_ns);
-            }
-            Err(error) => {
-                let detail = Some(error.to_string());
-                self.finish(Stop { reason: StopReason::Storage, detail });
-            }
-        }
-    }
-
     /// Ends the run after a last checkpoint.
     fn stop(&mut self, stop: Stop) {
-        self.save(Phase::Stopping(stop));
+        self.close(After::Finish(stop));
     }
 
-    /// Ends the run.
+    /// Ends the run. What is still held back was not made durable and is not shown.
     fn finish(&mut self, stop: Stop) {
         self.phase = Phase::Finished;
+        self.commands.retain(|command| matches!(command, Command::Emit(_)));
         let Stop { reason, detail } = stop;
         let (tick, budget) = (self.tick, self.purse.budget);
-        self.emit(RunEvent::Stopped(Stopped { reason, tick, budget, detail }));
+        let stopped = RunEvent::Stopped(Stopped { reason, tick, budget, detail });
+        self.commands.push_back(Command::Emit(stopped));
         self.commands.push_back(Command::Finish(reason));
-    }
-
-    fn emit(&mut self, event: RunEvent) {
-        self.commands.push_back(Command::Emit(event));
     }
 }
 

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use igor_core::Meter;
-use igor_core::format::Observations;
-use igor_core::format::{AgentKey, Carry, Gas, MeterName, Nanos, Price};
+use igor_core::format::{AgentKey, Carry, Gas, MeterName, Microcents, Nanos, Price};
+use igor_core::format::{NodeKey, Observations, Predecessor};
 use igor_core::meter::{Usage, affordable_nominal, charge_nominal};
 use igor_core::storage::Version;
-use igor_core::trap::NodeFault;
+use igor_core::trap::{NodeFault, Trap};
 
 use super::*;
+use crate::incarnation::Failure;
+use crate::journal::Journal;
 use crate::ledger::Terms;
 use crate::open::execution_limits;
 
@@ -53,18 +55,29 @@ fn amount(microcents: i64) -> Microcents {
     Microcents::new(microcents).expect("a small amount")
 }
 
+/// A driver that saves checkpoints only.
 fn played(budget: i64, ticks: Option<u64>) -> Played {
+    prepare(budget, ticks, None)
+}
+
+/// A driver that journals.
+fn journaling(budget: i64, ticks: Option<u64>) -> Played {
+    let key = Arc::new(NodeKey::from_seed(&[9; 32]));
+    prepare(budget, ticks, Some(Journal::new(key, Seq(0), Predecessor::Genesis)))
+}
+
+fn prepare(budget: i64, ticks: Option<u64>, journal: Option<Journal>) -> Played {
     let terms = Terms {
         agent: "played".parse().expect("an agent id"),
         module: Hash::of(b"module"),
-        manifest: Hash::of(b"manifest"),
+        manifest: b"manifest".to_vec(),
         meter: MeterName::new("gas").expect("a meter name"),
         preparation_version: 1,
         cost_table_version: 1,
         limits: execution_limits(&igor_core::Limits::default()),
         initial_budget: Some(amount(budget)),
     };
-    let ledger = Ledger::unborn(AgentKey::from_seed(&[7; 32]), terms, Vec::new());
+    let ledger = Ledger::unborn(AgentKey::from_seed(&[7; 32]), terms, Vec::new(), journal);
     let purse = Purse {
         meter: Arc::new(GasMeter),
         price: Price::per_second(amount(1_000_000_000)),
@@ -83,7 +96,9 @@ fn played(budget: i64, ticks: Option<u64>) -> Played {
         continued: false,
     };
     let plan = Plan { tick_interval_ns: SECOND, checkpoint_interval_ns: 5 * SECOND, ticks };
-    let driver = Driver::new(plan, ledger, purse, None, introduction);
+    let price = purse.price;
+    let beginning = Beginning { ledger, purse, price, state: None, tail: None, introduction };
+    let driver = Driver::new(plan, beginning);
     Played { driver, now_ns: 0, log: Vec::new(), timer_ns: None }
 }
 
@@ -133,6 +148,7 @@ impl Played {
                     self.log.push("notice".to_owned());
                     continue;
                 }
+                Command::Recover { .. } => panic!("no process died before"),
                 Command::Emit(_) | Command::Finish(_) => continue,
             };
             self.driver.handle(self.now_ns, event);
@@ -166,7 +182,13 @@ fn report<T>(answer: Answer, output: impl FnOnce(bool) -> T) -> Report<T> {
         NoSpace | Poisoned => panic!("no answer of a guest"),
     };
     let usage = Usage { gas: Gas(10), elapsed: Nanos(5) };
-    Report { outcome, usage, observations: Observations::default(), lines: Vec::new() }
+    Report {
+        outcome,
+        usage,
+        observations: Observations::default(),
+        lines: Vec::new(),
+        divergence: None,
+    }
 }
 
 fn commit(answer: Answer, batch: &Batch) -> Result<Committed, StorageError> {
@@ -344,4 +366,70 @@ fn a_poisoned_store_ends_the_run_at_once() {
         "commit",
         "stopped storage at 1 with 970",
     ]);
+}
+
+#[test]
+fn a_tick_is_shown_once_it_is_durable_and_the_next_does_not_wait_for_it() {
+    let mut played = journaling(1_000, None);
+    played.driver.begin(0);
+    played.play([Done, Done, Done, Done]);
+    played.expect(&["start", "commit", "start", "commit"]);
+    played.now_ns = played.timer_ns.take().expect("the driver waits");
+    played.driver.plan.tick_interval_ns = 0;
+    played.driver.handle(played.now_ns, Event::Timer);
+    let now_ns = played.now_ns;
+    let answer = |driver: &mut Driver, tick: u64| {
+        let command = driver.poll();
+        assert!(matches!(&command, Some(Command::Tick(Tick(n))) if *n == tick), "{command:?}");
+        let output = TickOutput { more: true, state: b"state".to_vec() };
+        driver.handle(now_ns, Event::Ticked(report(Done, |_| output)));
+    };
+    answer(&mut played.driver, 1);
+    let Some(Command::Commit(batch)) = played.driver.poll() else { panic!("not recorded") };
+    answer(&mut played.driver, 2);
+    answer(&mut played.driver, 3);
+    let Some(Command::Tick(_)) = played.driver.poll() else { panic!("a tick that waits") };
+    assert!(played.driver.poll().is_none(), "something was shown before it was durable");
+    played.driver.handle(now_ns, Event::Committed(commit(Done, &batch)));
+    let Some(Command::Emit(RunEvent::Ticked(ticked))) = played.driver.poll() else {
+        panic!("a durable tick is not shown")
+    };
+    assert_eq!(ticked.tick, Tick(1));
+    let Some(Command::Commit(batch)) = played.driver.poll() else { panic!("not recorded") };
+    let records = match batch.groups[0].operations.first() {
+        Some(igor_core::storage::Operation::Append { records, .. }) => records.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(records, 2, "what was recorded meanwhile goes together");
+}
+
+#[test]
+fn nothing_runs_while_the_journal_has_no_space() {
+    let mut played = journaling(1_000, None);
+    played.driver.begin(0);
+    played.play([Done, Done, Done, NoSpace]);
+    played.expect(&["start", "commit", "start", "commit", "notice"]);
+    assert_eq!(played.timer_ns, Some(5 * SECOND), "tried again at the next interval");
+    played.wake().play([NoSpace]).expect(&["commit", "notice"]);
+    played.wake().play([Done, Done, Done, Done, Done, Done]);
+    played.expect(&["commit", "tick 1", "commit", "commit", "start", "commit"]);
+}
+
+#[test]
+fn a_backlog_makes_ticks_wait() {
+    let mut played = journaling(100_000, None);
+    played.driver.begin(0);
+    played.play([Done, Done, Done, Done]);
+    played.driver.plan.tick_interval_ns = 0;
+    played.now_ns = played.timer_ns.take().expect("the driver waits");
+    played.driver.handle(played.now_ns, Event::Timer);
+    let mut ticks = 0;
+    while let Some(command) = played.driver.poll() {
+        if let Command::Tick(_) = command {
+            ticks += 1;
+            let output = TickOutput { more: true, state: Vec::new() };
+            played.driver.handle(played.now_ns, Event::Ticked(report(Done, |_| output)));
+        }
+    }
+    assert_eq!(ticks, BACKLOG_MAX);
 }

@@ -1,57 +1,56 @@
 //! The only part of the node that waits: it carries out a driver's commands under tokio, with real
 //! timers, until the run is over. It decides nothing.
 
+mod guest;
 mod stop;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use igor_core::storage::{Batch, Committed, StorageError};
 use igor_core::{Clock, Storage};
 
+use tokio::task::JoinHandle;
+
+use guest::GuestThread;
 pub use stop::{StopHandle, StopSignal};
 
 use crate::driver::{Command, Driver, Event};
 use crate::event::{RunEvent, StopReason};
 use crate::worker::Worker;
 
-/// Drives an agent to its end. Events go to `sink`; when it breaks, the run ends as if it had been
-/// asked to stop.
+/// Drives an agent to its end, with its guest code on a thread that has `stack_bytes` of stack. Events
+/// go to `sink`; when it breaks, the run ends as if it had been asked to stop.
 ///
-/// Guest calls run on the calling thread; see [`on_guest_thread`].
+/// # Errors
+/// When no thread can be made.
 pub async fn drive(
     driver: &mut Driver,
-    worker: &mut Worker,
+    (worker, stack_bytes): (Worker, usize),
     storage: &Arc<dyn Storage>,
     clock: &dyn Clock,
     stop: &mut StopSignal,
     sink: &mut dyn FnMut(RunEvent) -> ControlFlow<()>,
-) -> StopReason {
+) -> std::io::Result<StopReason> {
+    let mut guest = GuestThread::start(worker, stack_bytes)?;
     let mut timer_ns = u64::MAX;
     let mut is_stop_passed_on = false;
+    let mut writing = Writing(None);
     driver.begin(clock.monotonic_ns());
     loop {
         while let Some(command) = driver.poll() {
-            let event = match command {
-                Command::Start { tick, state } => {
-                    worker.start(tick, state.as_deref(), driver.purse())
+            match command {
+                Command::Commit(batch) => writing.begin(storage, batch),
+                Command::SetTimer(at_ns) => timer_ns = at_ns,
+                Command::Emit(event) => {
+                    if sink(event).is_break() {
+                        driver.handle(clock.monotonic_ns(), Event::Stop);
+                    }
                 }
-                Command::Tick(tick) => worker.tick(tick, driver.purse()),
-                Command::Commit(batch) => {
-                    let result = storage.commit(batch).await.pop();
-                    Event::Committed(result.unwrap_or_else(|| Ok(Default::default())))
-                }
-                Command::SetTimer(at_ns) => {
-                    timer_ns = at_ns;
-                    continue;
-                }
-                Command::Emit(event) => match sink(event) {
-                    ControlFlow::Continue(()) => continue,
-                    ControlFlow::Break(()) => Event::Stop,
-                },
-                Command::Finish(reason) => return reason,
-            };
-            driver.handle(clock.monotonic_ns(), event);
+                Command::Finish(reason) => return Ok(reason),
+                command => guest.carry_out(command, driver.purse()),
+            }
         }
         let wait = Duration::from_nanos(timer_ns.saturating_sub(clock.monotonic_ns()));
         let event = tokio::select! {
@@ -60,33 +59,47 @@ pub async fn drive(
                 is_stop_passed_on = true;
                 Event::Stop
             }
-            () = tokio::time::sleep(wait) => Event::Timer,
+            written = writing.end() => Event::Committed(written),
+            event = guest.event() => event,
+            () = tokio::time::sleep(wait), if timer_ns != u64::MAX => {
+                timer_ns = u64::MAX;
+                Event::Timer
+            }
         };
         driver.handle(clock.monotonic_ns(), event);
     }
 }
 
-/// Runs `body` on a thread of its own that has `stack_bytes` of stack, within a single-threaded tokio
-/// runtime.
+/// The one batch that may be on its way to the store, beside the guest's work.
+struct Writing(Option<JoinHandle<Result<Committed, StorageError>>>);
+
+impl Writing {
+    fn begin(&mut self, storage: &Arc<dyn Storage>, batch: Batch) {
+        let storage = Arc::clone(storage);
+        self.0 = Some(tokio::spawn(async move {
+            let result = storage.commit(batch).await.pop();
+            result.unwrap_or_else(|| Ok(Committed::default()))
+        }));
+    }
+
+    /// Waits until the batch is written, or forever if there is none. May be cancelled.
+    async fn end(&mut self) -> Result<Committed, StorageError> {
+        let Some(handle) = &mut self.0 else { return std::future::pending().await };
+        let joined = handle.await;
+        self.0 = None;
+        joined.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(StorageError::Poisoned { cause: error.to_string() }),
+        })
+    }
+}
+
+/// Waits for `body` within a tokio runtime that has one thread more for what goes on beside it.
 ///
 /// # Errors
-/// When the thread or the runtime cannot be made.
-pub fn on_guest_thread<T, F>(
-    stack_bytes: usize,
-    body: impl FnOnce() -> F + Send,
-) -> std::io::Result<T>
-where
-    T: Send,
-    F: Future<Output = T>,
-{
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .name("guest".to_owned())
-            .stack_size(stack_bytes)
-            .spawn_scoped(scope, || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-            Ok(runtime.block_on(body()))
-        })?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+/// When the runtime cannot be made.
+pub fn block_on<T>(body: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
+    Ok(runtime.block_on(body))
 }
