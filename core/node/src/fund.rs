@@ -6,6 +6,7 @@ use igor_core::format::{FundError, FundId};
 use igor_core::storage::StorageError;
 use igor_core::{Entropy, Storage};
 
+use crate::driver::Tail;
 use crate::ledger::{Snapshot, Written};
 use crate::open::{CommitMode, Means, OpenError, Opened, claim};
 use crate::open::{recorded_terms, stored_manifest, take_over};
@@ -83,7 +84,7 @@ pub async fn fund(
     let terms = recorded_terms(record, stored_manifest(storage, record).await?);
     let means = Means { mode, entropy };
     let opened = take_over(storage, terms, *living, Vec::new(), means, holds).await?;
-    if opened.ledger.has_news() {
+    if opened.ledger.has_news() || opened.tail.as_ref().is_some_and(Tail::is_charged) {
         return Err(FundingError::NotRecovered(agent.clone()));
     }
     let Opened { mut ledger, state, tick, budget: before, carry, price, notices, holds, .. } =

@@ -5,6 +5,7 @@
 
 mod basics;
 mod config;
+mod crash;
 mod doctor;
 mod ends;
 mod fund;

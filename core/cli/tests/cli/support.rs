@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jsonschema::Validator;
 use rustix::process::{Pid, Signal, kill_process};
@@ -204,6 +204,13 @@ impl Running {
                 panic!("no line within {PATIENCE:?}");
             }
         }
+    }
+
+    /// The lines that come within this time.
+    pub(crate) fn lines_for(&mut self, time: Duration) -> Vec<String> {
+        let end = Instant::now() + time;
+        let next = || self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
+        std::iter::from_fn(|| next().ok()).collect()
     }
 
     /// The next event of this kind for which `wanted` holds.

@@ -50,6 +50,14 @@ pub(crate) struct Tail {
     pub(crate) is_torn: bool,
 }
 
+impl Tail {
+    /// Whether its start was paid for.
+    pub(crate) fn is_charged(&self) -> bool {
+        let is_charge = |record: &Record| matches!(record, Record::Started(started) if !started.charge.is_zero());
+        self.records.iter().any(is_charge)
+    }
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {

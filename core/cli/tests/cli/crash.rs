@@ -1,0 +1,289 @@
+//! `kill -9` at any moment of a run: whatever was shown is still there afterwards, every microcent is
+//! accounted for, and the history of many such ends is sound. It is not about power cuts: what a killed
+//! process handed to the system is not lost.
+
+#![allow(clippy::print_stdout, reason = "the seed is shown if a test fails")]
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::env;
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::time::Duration;
+
+use igor_core::format::{
+    Carry, Hash, ObservationKind, Predecessor, Record, Segment, SegmentContents,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Answer, Place, Running, answer, ask, events, only};
+
+/// How often each life is ended, unless the environment says otherwise.
+const KILLS: u64 = 10;
+/// What the agent is given at its creation, in microcents.
+const INITIAL: i64 = 5_000_000_000;
+/// No run is left alone for longer than this.
+const RUN_MS_MAX: u64 = 200;
+
+/// Numbers that a seed decides.
+struct Draws {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Draws {
+    fn below(&mut self, bound: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, self.drawn).hash(&mut hasher);
+        self.drawn += 1;
+        hasher.finish() % bound
+    }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    let given = env::var(variable).ok();
+    given.map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{variable}={text:?} is not a whole number"))
+    })
+}
+
+fn amount(event: &Value, field: &str) -> i64 {
+    event[field].as_i64().unwrap_or_else(|| panic!("{event:#} has no {field}"))
+}
+
+fn tick_of(event: &Value) -> u64 {
+    event["tick"].as_u64().unwrap_or_else(|| panic!("{event:#} has no tick"))
+}
+
+/// An agent that is killed again and again, and all that was shown of it.
+struct Life {
+    place: Place,
+    module: String,
+    meter: &'static str,
+    draws: Draws,
+    ticks: Vec<Value>,
+    /// The ticks that were shown to log something.
+    logged: BTreeSet<u64>,
+    starts: Vec<Value>,
+    funded: i64,
+    /// The last tick that was shown, and the most that the budget may be.
+    last: (u64, i64),
+}
+
+impl Life {
+    fn new(meter: &'static str) -> Self {
+        let place = Place::new();
+        let module = place.prebuilt("heartbeat");
+        let seed = number("IGOR_CONFORMANCE_SEED", 1);
+        println!("to repeat: IGOR_CONFORMANCE_SEED={seed}; the machine's timing differs each time");
+        Self {
+            place,
+            module,
+            meter,
+            draws: Draws { seed, drawn: 0 },
+            ticks: Vec::new(),
+            logged: BTreeSet::new(),
+            starts: Vec::new(),
+            funded: 0,
+            last: (0, INITIAL),
+        }
+    }
+
+    fn command(&self, engine: &str, more: &[&str]) -> std::process::Command {
+        let mut command =
+            self.place.run(&self.module, &["--engine", engine, "--meter", self.meter]);
+        command.args(["--budget", "5000", "--price", "9", "--checkpoint-interval", "50ms"]);
+        command.args(["--tick-interval", "1ms"]).args(more);
+        command
+    }
+
+    /// Runs the agent and kills it, at a moment counted from its start or from its first words.
+    fn run_and_kill(&mut self, engine: &str) {
+        let mut running = Running::start(self.command(engine, &[]));
+        let mut lines = Vec::new();
+        let budget_ms = if self.draws.below(4) == 0 {
+            self.draws.below(RUN_MS_MAX / 4)
+        } else {
+            lines.extend(running.line());
+            self.draws.below(RUN_MS_MAX)
+        };
+        let patience = Duration::from_micros(budget_ms * 1_000 + self.draws.below(1_000));
+        lines.extend(running.lines_for(patience));
+        running.signal(Signal::KILL);
+        let rest = running.answer();
+        assert_eq!(rest.code, None, "it ran until it was killed: {lines:#?} {rest:#?}");
+        lines.extend(rest.stdout.lines().map(str::to_owned));
+        self.hear(&events(&lines.join("\n")));
+    }
+
+    /// Runs the agent for one tick to a good end.
+    fn run_and_stop(&mut self, engine: &str) -> Value {
+        let events = events(&answer(self.command(engine, &["--ticks", "1"])).done());
+        self.hear(&events);
+        only(&events, "stopped").clone()
+    }
+
+    fn fund(&mut self) {
+        let microcents = 1 + self.draws.below(2_000_000);
+        let units = format!("{}.{:06}", microcents / 1_000_000, microcents % 1_000_000);
+        let dir = self.place.data();
+        let Answer { code, stdout, .. } =
+            &ask(["fund", "heartbeat", &units, "--checkpoint-dir", &dir, "--output", "json"]);
+        assert_eq!(*code, Some(0), "{stdout}");
+        let added = microcents.cast_signed();
+        self.funded += added;
+        self.last.1 += added;
+    }
+
+    /// Takes in what a run showed, which must continue what was shown before.
+    fn hear(&mut self, events: &[Value]) {
+        for event in events {
+            match event["event"].as_str() {
+                Some("started") => {
+                    assert!(tick_of(event) >= self.last.0, "ticks are missing: {event:#}");
+                    assert!(amount(event, "budget") <= self.last.1, "money came back: {event:#}");
+                    self.last = (tick_of(event), amount(event, "budget"));
+                    self.starts.push(event.clone());
+                }
+                Some("tick") => {
+                    assert_eq!(tick_of(event), self.last.0 + 1, "{event:#}");
+                    self.last = (tick_of(event), amount(event, "budget"));
+                    self.ticks.push(event.clone());
+                }
+                Some("log") => drop(self.logged.insert(tick_of(event))),
+                Some("stopped") => self.last = (tick_of(event), amount(event, "budget")),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the audit segments of a history say.
+#[derive(Default)]
+struct Account {
+    /// For each tick, its state's hash, its charge, the budget after it and whether it logged.
+    ticks: BTreeMap<u64, (String, i64, i64, bool)>,
+    /// Every budget that there ever was at a tick.
+    budgets: BTreeSet<(u64, i64)>,
+    charged: i64,
+    funded: i64,
+    budget: i64,
+}
+
+impl Account {
+    /// Adds up all segments of the history, from the first to the last checkpoint.
+    fn of(place: &Place) -> Self {
+        let (segments, checkpoints) = history(place);
+        let mut account = Self { budget: INITIAL, ..Self::default() };
+        let (mut predecessor, mut carry) = (Predecessor::Genesis, Carry::ZERO);
+        let mut followed = 0;
+        // A save that did not get to its end leaves a segment that leads nowhere.
+        let goes_on = |segment: &&SegmentContents, predecessor| {
+            segment.opening.predecessor == predecessor
+                && checkpoints.contains(&segment.closing.checkpoint)
+        };
+        while let Some(segment) = segments.iter().find(|segment| goes_on(segment, predecessor)) {
+            let opening = (segment.opening.budget.get(), segment.opening.carry);
+            assert_eq!(opening, (account.budget, carry), "a segment begins where one ended");
+            for record in &segment.records {
+                account.add(segment.opening.tick.0, record);
+            }
+            assert_eq!(segment.closing.budget.get(), account.budget, "records lead to the end");
+            (predecessor, carry) =
+                (Predecessor::Segment(segment.closing.hash()), segment.closing.carry);
+            followed += 1;
+        }
+        let named = segments.iter().filter(|s| checkpoints.contains(&s.closing.checkpoint));
+        assert_eq!(followed, named.count(), "every segment is part of one life");
+        account
+    }
+
+    fn add(&mut self, opened_at: u64, record: &Record) {
+        let at = self.ticks.last_key_value().map_or(opened_at, |(tick, _)| *tick);
+        let charge = match record {
+            Record::Started(started) => started.charge.get(),
+            Record::TickFailed(failed) => failed.charge.get(),
+            Record::Tick(tick) => tick.charge.get(),
+            Record::Funded(funded) => {
+                self.funded += funded.amount.get();
+                -funded.amount.get()
+            }
+            _ => 0,
+        };
+        self.budget -= charge;
+        self.charged += charge.max(0);
+        self.budgets.insert((at, self.budget));
+        if let Record::Tick(tick) = record {
+            let logs = tick.observations.iter().any(|(kind, _)| kind == ObservationKind::LOG_EMIT);
+            let facts = (tick.state.to_string(), charge, self.budget, logs);
+            assert_eq!(self.ticks.insert(tick.tick.0, facts), None, "a tick happens once");
+            self.budgets.insert((tick.tick.0, self.budget));
+        }
+    }
+}
+
+fn history(place: &Place) -> (Vec<SegmentContents>, HashSet<Hash>) {
+    let (mut segments, mut checkpoints) = (Vec::new(), HashSet::new());
+    let folder = place.path("data/history/heartbeat");
+    for entry in fs::read_dir(folder).expect("there is a history") {
+        let path = entry.expect("it can be listed").path();
+        let bytes = fs::read(&path).expect("it can be read");
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("ckpt") => drop(checkpoints.insert(Hash::of(&bytes))),
+            Some("seg") => {
+                let segment = Segment::decode(&bytes).and_then(|segment| segment.verify());
+                segments
+                    .push(segment.unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+            }
+            _ => {}
+        }
+    }
+    (segments, checkpoints)
+}
+
+/// Ends a life often and compares what it showed with what is kept of it.
+fn check(meter: &'static str, engines: &[&str]) {
+    let mut life = Life::new(meter);
+    let kills = number("IGOR_TEST_KILLS", 2 * KILLS) / 2;
+    for kill in 0..kills {
+        let engine = engines[usize::try_from(kill).expect("few") % engines.len()];
+        life.run_and_kill(engine);
+        if life.draws.below(3) == 0 && life.place.path("data/heartbeat.checkpoint").exists() {
+            life.fund();
+        }
+    }
+    life.run_and_stop(engines[0]);
+    life.fund();
+    let stopped = life.run_and_stop(engines[0]);
+    assert!(u64::try_from(life.ticks.len()).expect("few") > kills, "it lived between its ends");
+
+    let account = Account::of(&life.place);
+    assert_eq!(account.budget, amount(&stopped, "budget"));
+    assert_eq!(account.funded, life.funded);
+    assert_eq!(INITIAL + life.funded, account.budget + account.charged);
+    for shown in &life.ticks {
+        let (state, charge, budget, _) = &account.ticks[&tick_of(shown)];
+        let kept = (Some(state.as_str()), *charge, *budget);
+        let told = (shown["state_hash"].as_str(), amount(shown, "charge"), amount(shown, "budget"));
+        assert_eq!(told, kept, "{shown:#}");
+    }
+    for tick in &life.logged {
+        assert!(account.ticks[tick].3, "what tick {tick} logged is journaled");
+    }
+    for started in &life.starts {
+        let standing = (tick_of(started), amount(started, "budget"));
+        assert!(account.budgets.contains(&standing), "it never stood there: {started:#}");
+    }
+    let verified = life.place.verify("heartbeat");
+    assert_eq!((verified.code, &verified.document()["valid"]), (Some(0), &true.into()));
+}
+
+#[test]
+fn nothing_shown_is_lost_by_kills_under_the_wall_meter() {
+    check("wall", &["wasmtime"]);
+}
+
+#[test]
+fn nothing_shown_is_lost_by_kills_with_the_engine_changing_each_time() {
+    check("gas", &["wasmtime", "wasmi"]);
+}
