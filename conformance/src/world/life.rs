@@ -100,6 +100,7 @@ impl World {
             }),
             price: Price::per_second(amount("0.001")),
             mode: CommitMode::Journal,
+            verifier: None,
             clock: node_clock,
             entropy: Arc::new(SeededEntropy::new(7)),
         };
@@ -111,6 +112,7 @@ impl World {
                 tick_interval_ns: 1_000_000_000,
                 checkpoint_interval_ns: 5_000_000_000,
                 ticks: None,
+                checks: None,
             },
             budget: amount("1"),
             key_seed: [7; 32],

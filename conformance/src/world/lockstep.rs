@@ -47,7 +47,7 @@ pub fn lockstep(
     storage: &dyn Storage,
     clock: &SteppingClock,
 ) -> Transcript {
-    let Launched { driver, worker, .. } = launched;
+    let Launched { driver, worker, verifier, .. } = launched;
     let mut events = Vec::new();
     let mut timer_ns = 0;
     driver.begin(clock.monotonic_ns());
@@ -62,6 +62,10 @@ pub fn lockstep(
             Carried::Back(Command::Commit(batch)) => {
                 let result = pollster::block_on(storage.commit(batch)).pop();
                 Event::Committed(result.expect("a batch of one group has one result"))
+            }
+            Carried::Back(Command::Verify(job)) => {
+                let verifier = verifier.as_mut().expect("what is checked has a verifier");
+                Event::Verified(verifier.check(job))
             }
             Carried::Back(Command::SetTimer(at_ns)) => {
                 timer_ns = at_ns;

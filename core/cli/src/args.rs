@@ -179,6 +179,27 @@ pub(crate) struct NodeArgs {
     /// Time between checkpoints [default: 5s]
     #[arg(long, value_name = "TIME")]
     pub(crate) checkpoint_interval: Option<String>,
+    /// Verify what runs: off, periodic, on-migrate or full [default: full]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) replay_mode: Option<String>,
+    /// Verify on this engine: other, same or a name [default: other]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) verify_engine: Option<String>,
+    /// Repeat a single tick every so many ticks [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) verify_interval: Option<String>,
+    /// Keep so many ticks to be repeated [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) replay_window: Option<String>,
+    /// When another engine differs: log, pause, intensify or migrate [default: pause]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) replay_on_divergence: Option<String>,
+    /// When the agent keeps something outside its state: log or pause [default: log]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) on_hidden_state: Option<String>,
+    /// Tell what each verification costs [default: no]
+    #[arg(long, value_name = "YES_OR_NO", num_args = 0..=1, default_missing_value = "yes")]
+    pub(crate) replay_cost_log: Option<String>,
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     pub(crate) durability: Option<String>,

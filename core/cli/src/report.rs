@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use igor_core::Clock;
 use igor_core::format::AgentId;
-use igor_node::{RunEvent, Started, Stopped, Ticked};
+use igor_node::{RunEvent, Started, Stopped, Ticked, Verdict, Verification};
 use serde::Serialize;
 
 use crate::output::{Format, Output, Reader, SCHEMA};
@@ -59,6 +59,7 @@ impl<'a> Report<'a> {
                 format!("checkpoint at tick {tick}, {hash}")
             }
             RunEvent::Notice(notice) => format!("note: {}", text::one_line(notice)),
+            RunEvent::Verified(verification) => verified_text(verification)?,
             RunEvent::Stopped(stopped) => stopped_text(stopped),
             _ => return None,
         };
@@ -80,6 +81,9 @@ impl<'a> Report<'a> {
                 Event::Checkpoint { tick: tick.0, hash: hash.to_string() }
             }
             RunEvent::Stopped(stopped) => Event::Stopped(StoppedLine::from(stopped)),
+            RunEvent::Verified(verification) => {
+                Event::Verification(VerificationLine::from(verification))
+            }
             RunEvent::Notice(message) => Event::Notice { message: message.clone() },
             _ => return None,
         };
@@ -110,6 +114,19 @@ fn ticked_text(ticked: &Ticked) -> String {
     format!("tick {tick} {elapsed} cost {charge} left {budget} obs {observations}")
 }
 
+/// What people should see of a check: only what is not as it should be.
+fn verified_text(verification: &Verification) -> Option<String> {
+    let Verification { from, to, engine, verdict, .. } = verification;
+    let ticks = if from == to { format!("tick {to}") } else { format!("ticks {from} to {to}") };
+    let what = match verdict {
+        Verdict::Divergence(_) => format!("{ticks}: {engine} came to another result"),
+        Verdict::HiddenState(_) => format!("{ticks}: the agent keeps something outside its state"),
+        _ => return None,
+    };
+    let detail = verdict.detail().unwrap_or_default();
+    Some(format!("warning: {what} ({})", text::one_line(detail)))
+}
+
 fn stopped_text(stopped: &Stopped) -> String {
     let Stopped { reason, tick, budget, detail } = stopped;
     let reason = reason.name().replace('_', " ");
@@ -134,6 +151,7 @@ enum Event {
     Log { tick: u64, message: String },
     Checkpoint { tick: u64, hash: String },
     Notice { message: String },
+    Verification(VerificationLine),
     Stopped(StoppedLine),
 }
 
@@ -187,6 +205,30 @@ impl From<&Ticked> for TickLine {
             elapsed_ns: ticked.elapsed.0,
             state_hash: ticked.state_hash.to_string(),
             more: ticked.more,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct VerificationLine {
+    kind: &'static str,
+    from: u64,
+    to: u64,
+    engine: String,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<&Verification> for VerificationLine {
+    fn from(verification: &Verification) -> Self {
+        Self {
+            kind: verification.kind.name(),
+            from: verification.from.0,
+            to: verification.to.0,
+            engine: verification.engine.clone(),
+            verdict: verification.verdict.name(),
+            detail: verification.verdict.detail().map(str::to_owned),
         }
     }
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use igor_core::clock::Entropy;
-use igor_core::config::{Config, DurabilitySetting, Plugins};
+use igor_core::config::{Config, DivergencePolicy, DurabilitySetting, HiddenStatePolicy, Plugins};
 use igor_core::format::{AgentId, AgentKey};
 use igor_core::gas::CancelFlag;
-use igor_core::plugin::Context;
+use igor_core::plugin::{BuildError, Context};
 use igor_core::{Engine, Limits, Meter, Storage};
 use igor_node::shell::{self, StopHandle, StopSignal, drive};
 use igor_node::{
-    CommitMode, Defaults, Launched, Node, Plan, Request, RunEvent, StopReason, Stopped, launch,
-    stored_module,
+    CheckPlan, CommitMode, Defaults, NamedEngine, Node, OnDivergence, OnHiddenState, Plan, Request,
+    RunEvent, StopReason, Stopped, launch, stored_module,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
@@ -26,9 +26,6 @@ use crate::output::Output;
 use crate::plugins;
 use crate::problem::Problem;
 use crate::report::Report;
-
-/// Native stack for the node's own calls below the guest's.
-const NODE_STACK_BYTES: usize = 1 << 20;
 
 /// A node and what it was put together from.
 pub(crate) struct Assembly {
@@ -77,6 +74,7 @@ impl Assembly {
         let built_engine = plugins.engines.build(&engine, &section, context).map_err(failed)?;
         let section = config.section::<dyn Storage>(&storage);
         let built_storage = plugins.storages.build(&storage, &section, context).map_err(failed)?;
+        let verifier = verifier(&config, plugins, &engine, context).map_err(failed)?;
         let node = Node {
             engine: (built_engine, engine),
             storage: (built_storage, storage),
@@ -86,6 +84,7 @@ impl Assembly {
             }),
             price: config.node().price,
             mode: commit_mode(&config),
+            verifier,
             clock: Arc::<OsClock>::clone(&clock),
             entropy: Arc::new(OsEntropy),
         };
@@ -180,6 +179,28 @@ impl Assembly {
             tick_interval_ns: nanoseconds(settings.tick_interval),
             checkpoint_interval_ns: nanoseconds(settings.checkpoint_interval),
             ticks,
+            checks: self.node.verifier.as_ref().map(|(_, engine)| self.checks(engine)),
+        }
+    }
+
+    /// How what happens is checked.
+    fn checks(&self, engine: &str) -> CheckPlan {
+        let settings = self.config.replay();
+        CheckPlan {
+            engine: engine.to_owned(),
+            window: usize::try_from(settings.window).unwrap_or(usize::MAX),
+            interval: settings.interval,
+            on_divergence: match settings.on_divergence {
+                DivergencePolicy::Log => OnDivergence::Log,
+                DivergencePolicy::Intensify => OnDivergence::Intensify,
+                // Without a node to go to, the agent stays and waits for the operator.
+                DivergencePolicy::Pause | DivergencePolicy::Migrate => OnDivergence::Pause,
+            },
+            on_hidden_state: match settings.on_hidden_state {
+                HiddenStatePolicy::Log => OnHiddenState::Log,
+                HiddenStatePolicy::Pause => OnHiddenState::Pause,
+            },
+            tells_cost: settings.cost_log,
         }
     }
 
@@ -194,20 +215,17 @@ impl Assembly {
         sink: &mut (dyn FnMut(RunEvent) -> ControlFlow<()> + Send),
     ) -> Result<StopReason, Problem> {
         let node = &self.node;
-        let stack_bytes = node.engine.0.native_stack_bytes().saturating_add(NODE_STACK_BYTES);
         let ended = shell::block_on(async {
             let launched = launch(node, request, plan, cancel).await;
-            let Launched { mut driver, worker, notices, holds } =
-                launched.map_err(|error| scene.launch(&error))?;
+            let mut launched = launched.map_err(|error| scene.launch(&error))?;
+            let notices = std::mem::take(&mut launched.notices);
             let mut notices = notices.into_iter().map(RunEvent::Notice);
             let mut noticing = |event: RunEvent| {
                 sink(event)?;
                 notices.by_ref().try_for_each(&mut *sink)
             };
             let (storage, clock) = (&node.storage.0, &*node.clock);
-            let guest = (worker, stack_bytes);
-            let driven = drive(&mut driver, guest, storage, clock, &mut stop, &mut noticing).await;
-            drop(holds);
+            let driven = drive(launched, storage, clock, &mut stop, &mut noticing).await;
             Ok(driven)
         });
         let ended = match ended {
@@ -222,6 +240,26 @@ impl Assembly {
             )
         })
     }
+}
+
+/// The engine that checks what runs on `running`, if anything is to be checked.
+fn verifier(
+    config: &Config,
+    plugins: &Plugins,
+    running: &str,
+    context: &Context,
+) -> Result<Option<NamedEngine>, BuildError> {
+    if !config.replay().mode.is_live() {
+        return Ok(None);
+    }
+    let names = plugins.engines.entries().iter().map(|entry| entry.name);
+    let name = match config.replay().engine.as_str() {
+        "other" => names.into_iter().find(|name| *name != running).unwrap_or(running),
+        "same" => running,
+        name => name,
+    };
+    let section = config.section::<dyn Engine>(name);
+    Ok(Some((plugins.engines.build(name, &section, context)?, name.to_owned())))
 }
 
 /// When ticks are durable, as configured.

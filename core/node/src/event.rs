@@ -5,6 +5,8 @@ use std::fmt;
 
 use igor_core::format::{AgentId, Gas, Hash, Microcents, Nanos, Price, Tick};
 
+use crate::verify::Verification;
+
 /// Something that happened to an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,6 +31,8 @@ pub enum RunEvent {
     },
     /// Something the operator should know; the run goes on.
     Notice(String),
+    /// Something was checked by re-execution.
+    Verified(Verification),
     /// The run is over.
     Stopped(Stopped),
 }

@@ -101,7 +101,7 @@ pub async fn fund(
     let batch = ledger.fund(&snapshot, before, amount, id)?;
     let committed = storage.commit(batch).await.pop().transpose()?.unwrap_or_default();
     let checkpoint = match ledger.committed(&committed) {
-        Written::Checkpoint(hash) => hash,
+        Written::Checkpoint(hash, _) => hash,
         Written::Records => Hash::ZERO,
     };
     drop(holds);

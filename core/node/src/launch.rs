@@ -16,12 +16,16 @@ use crate::host::Environment;
 use crate::open::{CommitMode, Means, OpenError, Opened, Outlook, Request, look, open};
 use crate::program::{CheckedModule, LoadError};
 use crate::purse::Purse;
+use crate::verify::Verifier;
 use crate::worker::Worker;
+
+/// An engine and its plugin name.
+pub type NamedEngine = (Arc<dyn Engine>, String);
 
 /// The parts of a node that an agent runs on.
 pub struct Node {
     /// The engine, and its plugin name.
-    pub engine: (Arc<dyn Engine>, String),
+    pub engine: NamedEngine,
     /// The storage, and its plugin name.
     pub storage: (Arc<dyn Storage>, String),
     /// Builds the meter of this name.
@@ -31,6 +35,8 @@ pub struct Node {
     pub price: Price,
     /// When what a tick did is durable.
     pub mode: CommitMode,
+    /// The engine that checks what happens, and its plugin name.
+    pub verifier: Option<NamedEngine>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
@@ -43,6 +49,8 @@ pub struct Launched {
     pub driver: Driver,
     /// Runs guest code.
     pub worker: Worker,
+    /// Checks what happens, if that is asked for.
+    pub verifier: Option<Verifier>,
     /// What the operator should know.
     pub notices: Vec<String>,
     /// Keep others away until the run is over.
@@ -113,10 +121,21 @@ pub async fn launch(
     };
     let public_key = *ledger.public_key().as_bytes();
     let running = tail.as_ref().map_or(node.price, |tail| tail.opening.price);
+    let verifier = node
+        .verifier
+        .clone()
+        .map(|engine| Verifier::new(engine, checked, &environment, public_key, Arc::clone(&meter)));
     let purse = Purse { meter, price: running, budget, carry };
     let beginning = Beginning { ledger, purse, price: node.price, state, tail, introduction };
     Ok(Launched {
-        worker: Worker::new(program, environment, public_key, receipts),
+        worker: Worker::new(
+            program,
+            environment,
+            public_key,
+            receipts,
+            node.engine.0.native_stack_bytes(),
+        ),
+        verifier,
         driver: Driver::new(plan, beginning),
         notices,
         holds,

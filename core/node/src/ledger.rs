@@ -113,8 +113,8 @@ pub(crate) struct Ledger {
 enum Pending {
     /// Records up to this position.
     Records(Seq),
-    /// A checkpoint, and the hash of the segment that it closes.
-    Checkpoint { saved: Box<Saved>, segment: Option<Hash>, log_start: Seq },
+    /// A checkpoint, and the segment that it closes.
+    Checkpoint { saved: Box<Saved>, segment: Option<Box<Segment>>, log_start: Seq },
 }
 
 /// How a checkpoint closes the open segment.
@@ -130,12 +130,12 @@ struct Sealed {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Written {
     /// Records of the journal.
     Records,
-    /// The checkpoint with this hash.
-    Checkpoint(Hash),
+    /// The checkpoint with this hash, and the segment that it closed.
+    Checkpoint(Hash, Option<Box<Segment>>),
 }
 
 impl Ledger {
@@ -198,6 +198,12 @@ impl Ledger {
     /// Whether something is being written.
     pub(crate) const fn is_writing(&self) -> bool {
         self.pending.is_some()
+    }
+
+    /// Marks the agent as one that only the operator can set going again; kept with the next
+    /// checkpoint.
+    pub(crate) fn halt(&mut self, tick: Tick, reason: String) {
+        self.standing = Standing::RecoveryRequired { tick, reason };
     }
 
     /// Opens a segment of the journal, if there is one and none is open.
@@ -318,8 +324,8 @@ impl Ledger {
                 Written::Records
             }
             Pending::Checkpoint { saved, segment, log_start } => {
-                if let (Some(journal), Some(segment)) = (&mut self.journal, segment) {
-                    journal.sealed(segment, saved.journal);
+                if let (Some(journal), Some(segment)) = (&mut self.journal, &segment) {
+                    journal.sealed(segment.closing().hash(), saved.journal);
                 }
                 if self.is_last_segment {
                     self.journal = None;
@@ -329,7 +335,7 @@ impl Ledger {
                 let hash = saved.checkpoint;
                 let version = committed.versions.last().cloned();
                 self.saved = Some((*saved, version.expect("a save puts the checkpoint last")));
-                Written::Checkpoint(hash)
+                Written::Checkpoint(hash, segment)
             }
         }
     }
@@ -440,8 +446,7 @@ impl Ledger {
             group = group.trim(journal);
         }
         let log_start = if is_trimmed { journal } else { self.log_start };
-        let segment = segment.map(|segment| segment.closing().hash());
-        let saved = Box::new(saved);
+        let (saved, segment) = (Box::new(saved), segment.map(Box::new));
         self.pending = Some(Pending::Checkpoint { saved, segment, log_start });
         group
     }

@@ -29,6 +29,7 @@ pub struct Worker {
     identity: GuestIdentity,
     receipts: Arc<[Vec<u8>]>,
     incarnation: Option<Incarnation>,
+    native_stack_bytes: usize,
 }
 
 /// An incarnation that stands where a process before left it.
@@ -64,15 +65,23 @@ pub enum RecoverError {
 }
 
 impl Worker {
-    /// A worker for the agent with this public key and these receipts.
-    pub fn new(
+    /// A worker for the agent with this public key and these receipts, whose engine needs so much
+    /// stack.
+    pub(crate) fn new(
         program: Program,
         environment: Environment,
         public_key: [u8; 32],
         receipts: Arc<[Vec<u8>]>,
+        native_stack_bytes: usize,
     ) -> Self {
         let identity = GuestIdentity { code_hash: program.code_hash, public_key };
-        Self { program, environment, identity, receipts, incarnation: None }
+        let incarnation = None;
+        Self { program, environment, identity, receipts, incarnation, native_stack_bytes }
+    }
+
+    /// The stack that guest calls need, in bytes.
+    pub const fn native_stack_bytes(&self) -> usize {
+        self.native_stack_bytes
     }
 
     /// Carries out a command if it is about the guest.

@@ -308,8 +308,12 @@ fn tick_probe(engine: &str, config: &Config, plugins: &Arc<Plugins>) -> Result<H
     let assembly = Assembly::probe(config.clone(), plugins, &scene, engine)?;
     let request = assembly.request(scene.agent.clone(), PROBE.to_vec(), None)?;
     let request = igor_node::Request { budget: None, meter: None, ..request };
-    let plan =
-        Plan { tick_interval_ns: 0, checkpoint_interval_ns: u64::MAX, ticks: Some(PROBE_TICKS) };
+    let plan = Plan {
+        tick_interval_ns: 0,
+        checkpoint_interval_ns: u64::MAX,
+        ticks: Some(PROBE_TICKS),
+        checks: None,
+    };
     let cancel = CancelFlag::default();
     let (_handle, stop) = StopHandle::new(cancel.clone());
     let (mut last, mut detail) = ((Tick(0), Hash::ZERO), None);

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
 }
 
 /// The flags of `run` and `resume` that stand for settings.
-pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 9] {
+pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 16] {
     [
         ("--engine", "engine.plugin", args.engine.as_deref()),
         ("--storage", "storage.plugin", args.storage.as_deref()),
@@ -43,6 +43,13 @@ pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 9] {
         ("--manifest", "run.manifest", args.manifest.as_deref()),
         ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
         ("--tick-interval", "run.tick_interval", args.tick_interval.as_deref()),
+        ("--replay-mode", "replay.mode", args.replay_mode.as_deref()),
+        ("--verify-engine", "replay.engine", args.verify_engine.as_deref()),
+        ("--verify-interval", "replay.interval", args.verify_interval.as_deref()),
+        ("--replay-window", "replay.window", args.replay_window.as_deref()),
+        ("--replay-on-divergence", "replay.on_divergence", args.replay_on_divergence.as_deref()),
+        ("--on-hidden-state", "replay.on_hidden_state", args.on_hidden_state.as_deref()),
+        ("--replay-cost-log", "replay.cost_log", args.replay_cost_log.as_deref()),
         ("--durability", "run.durability", args.durability.as_deref()),
         ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
     ]

@@ -14,8 +14,11 @@ fn an_agent_runs_on_every_engine_and_storage() {
             let module = place.prebuilt("heartbeat");
             let plugins = ["--engine", engine, "--storage", storage, "--meter", "gas"];
             let events = place.ran(&module, &[&plugins[..], &["--ticks", "3"]].concat());
+            // Checks come to their end whenever they do.
+            let mut kinds = kinds(&events);
+            kinds.retain(|kind| *kind != "verification");
             assert_eq!(
-                kinds(&events),
+                kinds,
                 [
                     "started",
                     "checkpoint",
@@ -60,7 +63,8 @@ fn engines_print_the_same_gas_and_state_hashes() {
                 [&event["event"], &event["tick"], &event["gas"], &event["state_hash"]]
                     .map(Value::clone)
             };
-            (answer.code, events.iter().map(fact).collect::<Vec<_>>())
+            let facts = events.iter().filter(|event| event["event"] != "verification").map(fact);
+            (answer.code, facts.collect::<Vec<_>>())
         });
         assert_eq!(one, other, "{name}");
     }

@@ -18,13 +18,13 @@ impl Driver {
     }
 
     /// Writes a checkpoint as soon as nothing else is on its way; then `after` follows.
-    pub(super) fn close(&mut self, after: After) {
+    pub(super) fn close(&mut self, now_ns: u64, after: After) {
         self.phase = Phase::Closing(after);
-        self.save();
+        self.save(now_ns);
     }
 
     /// Writes the checkpoint that the current phase is about.
-    fn save(&mut self) {
+    fn save(&mut self, now_ns: u64) {
         let Phase::Closing(after) = &self.phase else { return };
         if self.ledger.is_writing() {
             return;
@@ -40,13 +40,20 @@ impl Driver {
         let batch = self.ledger.save(&snapshot, is_final).or_else(|| self.ledger.append());
         match batch {
             Some(batch) => self.commands.push_back(Command::Commit(batch)),
-            None => self.closed(),
+            None => self.closed(now_ns),
         }
     }
 
     /// Does what follows a checkpoint.
-    fn closed(&mut self) {
-        match std::mem::replace(&mut self.phase, Phase::Waiting) {
+    fn closed(&mut self, now_ns: u64) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Waiting);
+        if let Some(stop) = self.due_stop.take() {
+            return self.close(now_ns, After::Finish(stop));
+        }
+        match phase {
+            Phase::Closing(After::Finish(stop)) if self.waits_for_check(&stop) => {
+                self.wait_for_check(now_ns, stop);
+            }
             Phase::Closing(After::Finish(stop)) => self.finish(stop),
             _ if self.purse.budget.is_zero() => self.finish(StopReason::BudgetExhausted.into()),
             _ => self.start(),
@@ -63,18 +70,21 @@ impl Driver {
             Written::Records => {
                 self.release();
                 match self.phase {
-                    Phase::Closing(_) => self.save(),
+                    Phase::Closing(_) => self.save(now_ns),
                     Phase::Waiting => self.proceed(now_ns),
                     _ => self.flush(),
                 }
             }
-            Written::Checkpoint(hash) => {
+            Written::Checkpoint(hash, segment) => {
                 self.release_all();
                 self.has_news = false;
                 self.next_checkpoint_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
                 self.introduce();
                 self.emit(RunEvent::Checkpointed { tick: self.tick, hash });
-                self.closed();
+                if let Some(segment) = segment {
+                    self.check_segment(&segment);
+                }
+                self.closed(now_ns);
             }
         }
     }
@@ -127,7 +137,7 @@ impl Driver {
     }
 
     /// Tells the operator something that depends on no record.
-    fn tell(&mut self, notice: String) {
+    pub(super) fn tell(&mut self, notice: String) {
         self.commands.push_back(Command::Emit(RunEvent::Notice(notice)));
     }
 

@@ -7,6 +7,7 @@
 //! what is recorded meanwhile goes with the next one.
 
 mod books;
+mod checking;
 mod outcome;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use crate::event::{RunEvent, Started, StopReason, Stopped, Ticked};
 use crate::incarnation::{Report, TickOutput};
 use crate::ledger::Ledger;
 use crate::purse::Purse;
+use crate::verify::{CheckPlan, Checks, Job, RecordedTick, Verification};
 use crate::worker::{RecoverError, Recovered};
 
 /// How soon a tick follows one that said it has more work, unless ticks are closer together anyway.
@@ -37,6 +39,8 @@ pub struct Plan {
     pub checkpoint_interval_ns: u64,
     /// Stop after this many more ticks.
     pub ticks: Option<u64>,
+    /// How what happens is checked by re-execution, if it is.
+    pub checks: Option<CheckPlan>,
 }
 
 /// A segment that a process before left open.
@@ -69,6 +73,8 @@ pub enum Event {
     Ticked(Report<TickOutput>),
     /// The batch of [`Command::Commit`] was written, or not.
     Committed(Result<Committed, StorageError>),
+    /// The check of [`Command::Verify`] came to its end.
+    Verified(Verification),
     /// The time of [`Command::SetTimer`] has come.
     Timer,
     /// The run is to end.
@@ -76,7 +82,8 @@ pub enum Event {
 }
 
 /// Something to be done. Commands are carried out in order; those that have an event are answered by
-/// exactly one. Only [`Command::Commit`] may be answered later, while other commands are carried out.
+/// exactly one. [`Command::Commit`] and [`Command::Verify`] may be answered later, while other commands
+/// are carried out.
 #[derive(Debug)]
 pub enum Command {
     /// Drop the running incarnation and start a new one from this state, or from nothing for an
@@ -101,6 +108,8 @@ pub enum Command {
     Tick(Tick),
     /// Write this batch, which has one group.
     Commit(Batch),
+    /// Check this, beside everything else.
+    Verify(Job),
     /// Wake the driver at this time; replaces any earlier timer.
     SetTimer(u64),
     /// Tell whoever listens.
@@ -123,6 +132,8 @@ enum Phase {
     Ticking,
     /// A checkpoint is due or being written; then this follows.
     Closing(After),
+    /// All is written; a check may still find something before the run ends.
+    Checking(Stop),
     /// Nothing more happens.
     Finished,
 }
@@ -165,6 +176,11 @@ pub struct Driver {
     commands: VecDeque<Command>,
     /// What may be shown once the journal is durable up to there.
     held: VecDeque<(Seq, RunEvent)>,
+    checks: Option<Checks>,
+    /// The state that the incarnation began with, if segments are checked, and after which tick.
+    opened_with: (Option<Vec<u8>>, Tick),
+    /// How the run is to end as soon as nothing is running.
+    due_stop: Option<Stop>,
     is_stop_asked: bool,
     has_news: bool,
     /// Whether the journal waits for space.
@@ -208,6 +224,9 @@ impl Driver {
             phase: Phase::Waiting,
             commands: VecDeque::new(),
             held: VecDeque::new(),
+            checks: plan.checks.clone().map(Checks::new),
+            opened_with: (None, Tick(0)),
+            due_stop: None,
             is_stop_asked: false,
             has_news: false,
             is_short: false,
@@ -227,6 +246,7 @@ impl Driver {
         if let Some(Tail { opening, records, is_torn }) = self.tail.take() {
             self.phase = Phase::Recovering;
             self.is_torn = is_torn;
+            self.take_up_checks(&records);
             if !is_torn {
                 self.ledger.own(opening.clone());
                 self.flush();
@@ -265,12 +285,18 @@ impl Driver {
             Event::Started(report) => self.started(now_ns, report),
             Event::Ticked(report) => self.ticked(now_ns, report),
             Event::Committed(result) => self.committed(now_ns, result),
-            Event::Timer if self.phase == Phase::Waiting => self.proceed(now_ns),
-            Event::Timer => {}
+            Event::Verified(verification) => self.verified(now_ns, &verification),
+            Event::Timer => match &self.phase {
+                Phase::Waiting => self.proceed(now_ns),
+                Phase::Checking(stop) => self.finish(stop.clone()),
+                _ => {}
+            },
             Event::Stop => {
                 self.is_stop_asked = true;
-                if self.phase == Phase::Waiting {
-                    self.stop(StopReason::Signal.into());
+                match &self.phase {
+                    Phase::Waiting => self.stop(now_ns, StopReason::Signal.into()),
+                    Phase::Checking(stop) => self.finish(stop.clone()),
+                    _ => {}
                 }
             }
         }
@@ -280,6 +306,9 @@ impl Driver {
         self.purse.price = self.price;
         self.phase = if self.state.is_some() { Phase::Starting } else { Phase::Genesis };
         self.ledger.open_segment(self.tick, &self.purse);
+        if self.checks.is_some() {
+            self.opened_with = (self.state.clone(), self.tick);
+        }
         self.commands.push_back(Command::Start { tick: self.tick, state: self.state.clone() });
     }
 
@@ -297,7 +326,7 @@ impl Driver {
         if self.ticks_left != Some(0)
             && (!is_running || self.is_torn || self.purse.budget.is_zero())
         {
-            return self.close(After::Start);
+            return self.close(now_ns, After::Start);
         }
         self.introduce();
         if ticks > 0 {
@@ -316,6 +345,9 @@ impl Driver {
         let settled = self.settle(outcome, usage, observations, None);
         match settled {
             Ok(settled) => {
+                if let Some(checks) = &mut self.checks {
+                    checks.started(&settled.observations);
+                }
                 if is_genesis {
                     self.state = settled.output;
                 }
@@ -331,7 +363,7 @@ impl Driver {
                 });
                 self.show(self.tick, lines);
                 if is_genesis {
-                    return self.close(After::Start);
+                    return self.close(now_ns, After::Start);
                 }
                 self.introduce();
                 self.wait(now_ns);
@@ -343,7 +375,7 @@ impl Driver {
             }
             Err(stop) => {
                 self.show(self.tick, lines);
-                self.stop(stop);
+                self.stop(now_ns, stop);
             }
         }
     }
@@ -355,7 +387,7 @@ impl Driver {
             Ok(settled) => settled,
             Err(stop) => {
                 self.show(tick, lines);
-                return self.stop(stop);
+                return self.stop(now_ns, stop);
             }
         };
         let TickOutput { more, state } = settled.output;
@@ -372,7 +404,8 @@ impl Driver {
             state_hash: Hash::of(&state),
             more,
         };
-        self.state = Some(state);
+        let before = self.state.replace(state);
+        self.check_tick(&ticked, &settled.observations, before);
         self.ledger.write(|| {
             Record::Tick(TickRecord {
                 tick,
@@ -407,12 +440,14 @@ impl Driver {
     /// Goes on as soon as it is time, unless the run is to end.
     fn wait(&mut self, now_ns: u64) {
         self.phase = Phase::Waiting;
-        if self.purse.budget.is_zero() {
-            self.stop(StopReason::BudgetExhausted.into());
+        if let Some(stop) = self.due_stop.take() {
+            self.stop(now_ns, stop);
+        } else if self.purse.budget.is_zero() {
+            self.stop(now_ns, StopReason::BudgetExhausted.into());
         } else if self.ticks_left == Some(0) {
-            self.stop(StopReason::Ticks.into());
+            self.stop(now_ns, StopReason::Ticks.into());
         } else if self.is_stop_asked {
-            self.stop(StopReason::Signal.into());
+            self.stop(now_ns, StopReason::Signal.into());
         } else {
             self.proceed(now_ns);
         }
@@ -429,7 +464,7 @@ impl Driver {
         }
         let checkpoint_ns = if self.has_news { self.next_checkpoint_ns } else { u64::MAX };
         if checkpoint_ns <= now_ns || self.ledger.is_segment_full() {
-            self.close(After::Start);
+            self.close(now_ns, After::Start);
         } else if self.next_tick_ns <= now_ns {
             self.phase = Phase::Ticking;
             self.commands.push_back(Command::Tick(Tick(self.tick.0.saturating_add(1))));
@@ -440,8 +475,8 @@ impl Driver {
     }
 
     /// Ends the run after a last checkpoint.
-    fn stop(&mut self, stop: Stop) {
-        self.close(After::Finish(stop));
+    fn stop(&mut self, now_ns: u64, stop: Stop) {
+        self.close(now_ns, After::Finish(stop));
     }
 
     /// Ends the run. What is still held back was not made durable and is not shown.

@@ -95,7 +95,8 @@ fn prepare(budget: i64, ticks: Option<u64>, journal: Option<Journal>) -> Played 
         budget: amount(budget),
         continued: false,
     };
-    let plan = Plan { tick_interval_ns: SECOND, checkpoint_interval_ns: 5 * SECOND, ticks };
+    let plan =
+        Plan { tick_interval_ns: SECOND, checkpoint_interval_ns: 5 * SECOND, ticks, checks: None };
     let price = purse.price;
     let beginning = Beginning { ledger, purse, price, state: None, tail: None, introduction };
     let driver = Driver::new(plan, beginning);
@@ -148,6 +149,7 @@ impl Played {
                     self.log.push("notice".to_owned());
                     continue;
                 }
+                Command::Verify(_) => panic!("nothing is to be checked"),
                 Command::Recover { .. } => panic!("no process died before"),
                 Command::Emit(_) | Command::Finish(_) => continue,
             };

@@ -28,6 +28,13 @@ use crate::purse::Purse;
 /// as the engine may be slower.
 const REPLAY_NS_MAX: u64 = 600_000_000_000;
 
+/// The same environment with the time that a re-execution may take.
+pub(crate) fn for_replay(environment: &Environment) -> Environment {
+    let mut environment = environment.clone();
+    environment.limits.tick_ns_max = REPLAY_NS_MAX;
+    environment
+}
+
 /// What re-executing one record came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -97,8 +104,7 @@ impl SegmentReplay {
         opening: &SegmentOpening,
         state: Option<Vec<u8>>,
     ) -> Self {
-        let mut environment = environment.clone();
-        environment.limits.tick_ns_max = REPLAY_NS_MAX;
+        let environment = for_replay(environment);
         let identity =
             GuestIdentity { code_hash: opening.module, public_key: *opening.agent.as_bytes() };
         let (budget, carry, price) = (opening.budget, opening.carry, opening.price);

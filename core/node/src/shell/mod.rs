@@ -16,24 +16,33 @@ use tokio::task::JoinHandle;
 use guest::GuestThread;
 pub use stop::{StopHandle, StopSignal};
 
-use crate::driver::{Command, Driver, Event};
+use crate::driver::{Command, Event};
 use crate::event::{RunEvent, StopReason};
-use crate::worker::Worker;
+use crate::launch::Launched;
+use crate::purse::Purse;
+use crate::verify::{Job, Verification, Verifier};
+use crate::worker::Carried;
 
-/// Drives an agent to its end, with its guest code on a thread that has `stack_bytes` of stack. Events
-/// go to `sink`; when it breaks, the run ends as if it had been asked to stop.
+/// Drives a launched agent to its end, with its guest code on threads of their own. Events go to
+/// `sink`; when it breaks, the run ends as if it had been asked to stop.
 ///
 /// # Errors
-/// When no thread can be made.
+/// When a thread cannot be made.
 pub async fn drive(
-    driver: &mut Driver,
-    (worker, stack_bytes): (Worker, usize),
+    launched: Launched,
     storage: &Arc<dyn Storage>,
     clock: &dyn Clock,
     stop: &mut StopSignal,
     sink: &mut dyn FnMut(RunEvent) -> ControlFlow<()>,
 ) -> std::io::Result<StopReason> {
-    let mut guest = GuestThread::start(worker, stack_bytes)?;
+    let Launched { mut driver, mut worker, verifier, holds, .. } = launched;
+    let mut guest = GuestThread::start("guest", worker.native_stack_bytes(), {
+        move |(command, purse): (Command, Purse)| match worker.carry_out(command, &purse) {
+            Carried::Out(event) => Some(event),
+            Carried::Back(_) => None,
+        }
+    })?;
+    let mut checking = Checking::start(verifier)?;
     let mut timer_ns = u64::MAX;
     let mut is_stop_passed_on = false;
     let mut writing = Writing(None);
@@ -42,14 +51,19 @@ pub async fn drive(
         while let Some(command) = driver.poll() {
             match command {
                 Command::Commit(batch) => writing.begin(storage, batch),
+                Command::Verify(job) => checking.begin(job),
                 Command::SetTimer(at_ns) => timer_ns = at_ns,
                 Command::Emit(event) => {
                     if sink(event).is_break() {
                         driver.handle(clock.monotonic_ns(), Event::Stop);
                     }
                 }
-                Command::Finish(reason) => return Ok(reason),
-                command => guest.carry_out(command, driver.purse()),
+                Command::Finish(reason) => {
+                    checking.detach();
+                    drop(holds);
+                    return Ok(reason);
+                }
+                command => guest.give((command, driver.purse().clone())),
             }
         }
         let wait = Duration::from_nanos(timer_ns.saturating_sub(clock.monotonic_ns()));
@@ -60,13 +74,46 @@ pub async fn drive(
                 Event::Stop
             }
             written = writing.end() => Event::Committed(written),
-            event = guest.event() => event,
+            event = guest.answer() => event,
+            verification = checking.end() => Event::Verified(verification),
             () = tokio::time::sleep(wait), if timer_ns != u64::MAX => {
                 timer_ns = u64::MAX;
                 Event::Timer
             }
         };
         driver.handle(clock.monotonic_ns(), event);
+    }
+}
+
+/// The thread that checks what happens, if anything does.
+struct Checking(Option<GuestThread<Job, Verification>>);
+
+impl Checking {
+    fn start(verifier: Option<Verifier>) -> std::io::Result<Self> {
+        let Some(mut verifier) = verifier else { return Ok(Self(None)) };
+        let stack_bytes = verifier.native_stack_bytes();
+        let check = move |job| Some(verifier.check(job));
+        Ok(Self(Some(GuestThread::start("verifier", stack_bytes, check)?)))
+    }
+
+    fn begin(&self, job: Job) {
+        if let Some(thread) = &self.0 {
+            thread.give(job);
+        }
+    }
+
+    async fn end(&mut self) -> Verification {
+        match &mut self.0 {
+            Some(thread) => thread.answer().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Nobody waits for a check any more.
+    fn detach(self) {
+        if let Some(thread) = self.0 {
+            thread.detach();
+        }
     }
 }
 
