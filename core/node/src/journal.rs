@@ -111,6 +111,17 @@ impl Journal {
         self.next = after(self.next, 1);
     }
 
+    /// Adds the last record of the open segment, which lies in the sealed segment only: where the log
+    /// breaks off, nothing can be appended to it.
+    pub(crate) fn conclude(&mut self, record: Record) {
+        let next = self.next;
+        self.write(record);
+        if let Some(segment) = self.segment.as_mut().filter(|segment| segment.handed > 0) {
+            segment.handed = segment.entries.len();
+            self.next = next;
+        }
+    }
+
     /// The position of the next record.
     pub(crate) const fn next(&self) -> Seq {
         self.next

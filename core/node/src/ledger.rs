@@ -9,7 +9,9 @@ use igor_core::format::{
 use igor_core::format::{AgentRecord, ExecutionLimits, Head, MeterName, Standing};
 use igor_core::format::{Checkpoint, Header};
 use igor_core::format::{FundError, FundId, FundRecord, FundedRecord, Funding};
-use igor_core::format::{Predecessor, Record, Segment, SegmentClosing, SegmentOpening};
+use igor_core::format::{
+    Predecessor, Record, RecoveredRecord, Segment, SegmentClosing, SegmentOpening,
+};
 use igor_core::storage::{Batch, Committed, Group, Key, Precondition, Version};
 
 use crate::abi::ABI_VERSION;
@@ -309,6 +311,27 @@ impl Ledger {
         let content = Content::of(&checkpoint);
         let fund = Some((id, record));
         Ok(self.group(&checkpoint, content, snapshot.carry, fund, true).into())
+    }
+
+    /// The batch that ends the open segment, or one of its own, with a recovery, and writes a checkpoint
+    /// of `snapshot` in the epoch that begins. `before` is what the budget and the carry were.
+    pub(crate) fn recover(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        before: (Microcents, Carry),
+        record: RecoveredRecord,
+    ) -> Batch {
+        let opening = self.opening(snapshot.tick, snapshot.price, before);
+        self.epoch = record.epoch;
+        if let (Some(journal), Some(opening)) = (&mut self.journal, opening) {
+            if !journal.is_open() {
+                journal.open(opening);
+            }
+            journal.conclude(Record::Recovered(record));
+        }
+        let checkpoint = self.sign(snapshot);
+        let content = Content::of(&checkpoint);
+        self.group(&checkpoint, content, snapshot.carry, None, true).into()
     }
 
     /// Takes what was built last as written.

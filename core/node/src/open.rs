@@ -305,6 +305,20 @@ pub(crate) async fn take_over(
     {
         return Err(OpenError::RecoveryRequired { agent, tick, reason });
     }
+    let end = read_log_end(storage, &agent, &living).await?;
+    go_on_from(storage, terms, (living, end), attachments, means, holds).await
+}
+
+/// Finishes what a crash left unfinished and opens the agent, whose log ends so.
+pub(crate) async fn go_on_from(
+    storage: &dyn Storage,
+    terms: Terms,
+    (living, end): (Living, LogEnd),
+    attachments: Vec<(Key, Vec<u8>)>,
+    means: Means<'_>,
+    holds: [Hold; 2],
+) -> Result<Opened, OpenError> {
+    let agent = terms.agent.clone();
     let hash = living.checkpoint.hash();
     let mut notices = Vec::new();
     let carry = match &living.record {
@@ -318,7 +332,6 @@ pub(crate) async fn take_over(
             Carry::ZERO
         }),
     };
-    let end = read_log_end(storage, &agent, &living).await?;
     let version = repair(storage, &agent, &living, &mut notices).await?;
     set_aside(storage, &agent, &end, &mut notices).await?;
     let key = node_key(storage, &agent, means.entropy).await?;
@@ -381,14 +394,19 @@ async fn set_aside(
         "{} records of the journal of {agent} continue another checkpoint; they are kept as the {key}",
         records.len()
     ));
+    let bytes = aside_bytes(records);
+    let group = Group::new(agent.clone()).put(key, bytes, Precondition::Always).trim(end.next);
+    storage.commit(group.into()).await.pop().transpose()?;
+    Ok(())
+}
+
+/// What is kept of records that are set aside.
+pub(crate) fn aside_bytes(records: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = igor_core::format::Encoder::new();
     for record in records {
         bytes.bytes(record);
     }
-    let group =
-        Group::new(agent.clone()).put(key, bytes.into_bytes(), Precondition::Always).trim(end.next);
-    storage.commit(group.into()).await.pop().transpose()?;
-    Ok(())
+    bytes.into_bytes()
 }
 
 /// The terms that an existing agent's record holds.

@@ -57,12 +57,59 @@ pub enum JournalError {
     Storage(#[from] StorageError),
 }
 
-/// Reads what the log of `agent` holds behind its checkpoint.
-pub(crate) async fn read_log_end(
+/// A log whose end is given up where it cannot be continued.
+pub(crate) struct Salvaged {
+    /// What can be read.
+    pub(crate) end: LogEnd,
+    /// Records behind the damage, with the position of the first; what can be read is not trimmed
+    /// before they are kept elsewhere.
+    pub(crate) beyond: Option<(Seq, Vec<Vec<u8>>)>,
+    /// Why the log cannot be continued.
+    pub(crate) problem: Option<JournalError>,
+}
+
+/// Reads what the log of `agent` holds behind its checkpoint, for an operator who gives it up: where
+/// it cannot be continued it ends.
+pub(crate) async fn salvage_log_end(
     storage: &dyn Storage,
     agent: &AgentId,
     living: &Living,
-) -> Result<LogEnd, JournalError> {
+) -> Result<Salvaged, StorageError> {
+    let problem = match read_log_end(storage, agent, living).await {
+        Ok(end) => return Ok(Salvaged { end, beyond: None, problem: None }),
+        Err(JournalError::Storage(error)) => return Err(error),
+        Err(problem) => problem,
+    };
+    let (mut end, from) = log_start(storage, agent, living).await?;
+    let mut records = read_from(storage, agent, from, end.next).await?;
+    let sound = match &problem {
+        JournalError::Damaged { error: EntryError::Corrupt { seq, .. }, .. } => {
+            usize::try_from(seq.0.saturating_sub(from.0)).unwrap_or(usize::MAX).min(records.len())
+        }
+        _ => 0,
+    };
+    let behind = records.split_off(sound);
+    let base = Entry::base(living.checkpoint.hash());
+    let journal = read_journal(from, &records).ok();
+    let mut segments = journal.into_iter().flat_map(|journal| journal.segments);
+    end.open = segments.next().filter(|segment| segment.base == base);
+    let problem = Some(problem);
+    if end.open.is_none() {
+        records.extend(behind);
+        end.aside = Some((from, records));
+        return Ok(Salvaged { end, beyond: None, problem });
+    }
+    end.is_torn = true;
+    let at = Seq(from.0.saturating_add(u64::try_from(sound).unwrap_or(u64::MAX)));
+    Ok(Salvaged { end, beyond: Some((at, behind)), problem })
+}
+
+/// The end of a log of which nothing was read yet, and where to read from.
+async fn log_start(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    living: &Living,
+) -> Result<(LogEnd, Seq), StorageError> {
     let bounds = storage.log_bounds(agent).await?;
     let checkpoint = living.checkpoint.hash();
     let record = living.record.as_ref();
@@ -72,14 +119,26 @@ pub(crate) async fn read_log_end(
         (None, Some(record)) => record.current.journal,
         (None, None) => bounds.start,
     };
-    let records = read_from(storage, agent, from.max(bounds.start), bounds.end).await?;
-    let mut end = LogEnd {
+    let end = LogEnd {
         next: bounds.end,
         predecessor: head.map_or(Predecessor::NotJournaled, |head| head.predecessor),
         open: None,
         is_torn: false,
         aside: None,
     };
+    Ok((end, from.max(bounds.start)))
+}
+
+/// Reads what the log of `agent` holds behind its checkpoint.
+pub(crate) async fn read_log_end(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    living: &Living,
+) -> Result<LogEnd, JournalError> {
+    let (mut end, from) = log_start(storage, agent, living).await?;
+    let records = read_from(storage, agent, from, end.next).await?;
+    let checkpoint = living.checkpoint.hash();
+    let record = living.record.as_ref();
     if records.is_empty() {
         return Ok(end);
     }

@@ -144,7 +144,8 @@ pub struct RecoveredRecord {
     pub tick: Tick,
     /// The last tick that is given up; equal to `tick` if none is.
     pub discarded_to: Tick,
-    /// The charges of what is given up, which stay charged.
+    /// What was charged by records that are given up and, being damaged or behind damage, are not in
+    /// this segment; it stays charged, as do the charges of those that are.
     pub charges: Microcents,
     /// Why, in words; of more than 1,024 bytes only the first are kept.
     pub reason: String,

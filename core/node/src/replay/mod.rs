@@ -164,6 +164,8 @@ impl SegmentReplay {
                 self.incarnation = None;
                 self.is_over = true;
                 self.tick = recovered.tick;
+                let rest = self.purse.budget.checked_sub(recovered.charges);
+                self.purse.budget = rest.unwrap_or(Microcents::ZERO);
                 self.state.clone_from(&self.opened_with);
                 Ok(Step::Believed)
             }
