@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Add budget to a stopped agent
     #[command(after_long_help = FUND_EXAMPLES)]
     Fund(FundArgs),
+    /// Set an agent going again from its last checkpoint when its journal cannot be repeated
+    #[command(after_long_help = RECOVER_EXAMPLES)]
+    Recover(RecoverArgs),
     /// Check a history: signatures, order, forks, money and its end
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
@@ -221,6 +224,32 @@ pub(crate) struct FundArgs {
     pub(crate) storage: Option<String>,
 }
 
+/// Arguments of `igor recover`.
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    /// What it goes on from; what came after is given up, but stays charged
+    #[arg(long, value_enum, value_name = "WHAT", required = true)]
+    pub(crate) from: RecoverFrom,
+    /// Only say what would be given up
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The directory that keeps agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// The storage that keeps the agent [default: fs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage: Option<String>,
+}
+
+/// What an agent is recovered from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecoverFrom {
+    /// Its last checkpoint
+    Checkpoint,
+}
+
 /// Arguments of `igor doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -298,6 +327,15 @@ Examples:
 
 The agent must not be running. The addition is signed and kept beside the history, so that
 `igor verify` accepts the higher budget.";
+
+const RECOVER_EXAMPLES: &str = "\
+Examples:
+  igor recover heartbeat --from checkpoint --dry-run
+  igor recover heartbeat --from checkpoint
+
+Try `igor run` first, perhaps with another --engine: it repeats what is journaled exactly and gives up
+nothing. This command does not try: it signs a record of the ticks that are given up, keeps what they
+were charged and begins a new epoch. Without anything to recover it says so; exit code 0.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:

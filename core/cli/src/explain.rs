@@ -9,7 +9,8 @@ use igor_core::plugin::BuildError;
 use igor_core::storage::StorageError;
 use igor_node::abi::AbiError;
 use igor_node::{
-    AdoptError, FundingError, JournalError, LaunchError, LoadError, OpenError, SurveyError,
+    AdoptError, FundingError, JournalError, LaunchError, LoadError, OpenError, RecoveryError,
+    SurveyError,
 };
 
 use crate::problem::Problem;
@@ -120,7 +121,8 @@ impl Scene {
             }
             OpenError::Journal(_) => format!(
                 "Nothing was changed. Put the checkpoint back that the journal continues, or restore \
-                 {} and {} from one backup.",
+                 {} and {} from one backup; `igor recover {agent} --from checkpoint --dry-run` says \
+                 what giving up the journal would mean.",
                 self.file("checkpoint"),
                 self.dir.join(".igor").display()
             ),
@@ -236,10 +238,7 @@ impl Scene {
         match error {
             FundingError::Amount(_) => Problem::usage(what, "Give more than 0 units."),
             FundingError::TooMuch { .. } => Problem::usage(what, "Give less."),
-            FundingError::NoAgent(_) => Problem::new(
-                what,
-                format!("The agents of {} are its files *.checkpoint.", self.dir()),
-            ),
+            FundingError::NoAgent(_) => Problem::new(what, self.its_agents()),
             FundingError::NotRecovered(_) => {
                 Problem::new(what, "Run it once with `igor run`, then fund it.")
             }
@@ -249,6 +248,24 @@ impl Scene {
             FundingError::Open(error) => self.open(error),
             _ => Problem::new(what, self.check_directory()),
         }
+    }
+
+    /// An agent was not recovered.
+    pub(crate) fn recover(&self, error: &RecoveryError) -> Problem {
+        let what = format!("recover {}: {error}", self.agent);
+        match error {
+            RecoveryError::Meter(error) => self.build(error),
+            RecoveryError::NoAgent(_) => Problem::new(what, self.its_agents()),
+            RecoveryError::NoRecord(_) => {
+                Problem::new(what, "There is no journal to give up: run it with `igor run`.")
+            }
+            RecoveryError::Open(error) => self.open(error),
+            _ => Problem::new(what, self.check_directory()),
+        }
+    }
+
+    fn its_agents(&self) -> String {
+        format!("The agents of {} are its files *.checkpoint.", self.dir())
     }
 
     fn check_directory(&self) -> String {

@@ -44,6 +44,7 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Run(args) => command::run::run(&args, &common),
         Command::Resume(args) => command::resume::run(&args, &common),
         Command::Fund(args) => command::fund::run(&args, &common),
+        Command::Recover(args) => command::recover::run(&args, &common),
         Command::Config { what } => command::config::run(what, &common),
         Command::Doctor(args) => command::doctor::run(&args, &common),
         Command::Verify(args) => command::verify::run(&args, &plain(&common)),

@@ -8,6 +8,7 @@ pub(crate) mod fund;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plugins;
+pub(crate) mod recover;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod verify;

@@ -11,6 +11,7 @@ mod ends;
 mod fund;
 mod inspect;
 mod original;
+mod recover;
 mod refusals;
 mod resume;
 mod run;

@@ -1,0 +1,57 @@
+//! `igor recover`: what it says, what it changes, and what it refuses.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Answer, Place, Running, ask, only};
+
+fn recover(place: &Place, agent: &str, more: &[&str]) -> Answer {
+    let data = place.data();
+    let mut args = vec!["recover", agent, "--checkpoint-dir", &data];
+    args.extend(more);
+    ask(args)
+}
+
+#[test]
+fn a_killed_agent_can_be_set_back_to_its_checkpoint() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    place.ran(&module, &["--ticks", "1"]);
+    let mut running = Running::start(place.run(&module, &["--checkpoint-interval", "1h"]));
+    let last = running.event("tick", |event| event["tick"].as_u64() >= Some(4));
+    running.signal(Signal::KILL);
+    assert_eq!(running.answer().code, None);
+    let args = ["--from", "checkpoint", "--output", "json"];
+    let plan = recover(&place, "heartbeat", &[&args[..], &["--dry-run"]].concat()).document();
+    let text = recover(&place, "heartbeat", &["--from", "checkpoint", "--dry-run"]).done();
+    for words in
+        ["would go on from tick 1 in epoch 1", "given up: ticks 2 to", "nothing was changed"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!((&plan["dry_run"], &plan["recovery"]["checkpoint"]), (&true.into(), &Value::Null));
+    let done = recover(&place, "heartbeat", &args).document();
+    let recovery = &done["recovery"];
+    assert_eq!((&recovery["tick"], &recovery["epoch"]), (&1.into(), &1.into()));
+    assert!(recovery["discarded_to"].as_u64() >= last["tick"].as_u64(), "{recovery}");
+    assert!(recovery["budget"].as_i64() <= last["budget"].as_i64(), "what was shown stays charged");
+    assert_eq!(recovery["shown"], plan["recovery"]["shown"]);
+    assert_eq!(place.verify("heartbeat").document()["valid"], true);
+    let events = place.ran(&module, &["--ticks", "1"]);
+    assert_eq!(only(&events, "stopped")["tick"], 2);
+}
+
+#[test]
+fn without_anything_to_recover_nothing_changes() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    place.ran(&module, &["--ticks", "2"]);
+    let kept = place.kept();
+    let text = recover(&place, "heartbeat", &["--from", "checkpoint"]).done();
+    assert_eq!(text, "heartbeat has nothing to recover\n");
+    let document = recover(&place, "heartbeat", &["--from", "checkpoint", "--output", "json"]);
+    assert_eq!(document.document()["recovery"], Value::Null);
+    recover(&place, "nobody", &["--from", "checkpoint"]).refused(1, &["no agent nobody"]);
+    assert_eq!(recover(&place, "heartbeat", &[]).code, Some(2), "what to go on from is to be said");
+    assert_eq!(place.kept(), kept);
+}
