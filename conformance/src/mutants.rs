@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use crate::Case;
+use crate::disk::message;
 
 thread_local! {
     /// Whether this thread's panics are expected and need not be printed.
@@ -38,6 +39,15 @@ pub fn assert_caught<S: ?Sized>(
     assert!(cases.iter().any(|case| case.name == by), "there is no case {by}");
     let failed = failed_cases(cases, make);
     assert!(failed.contains(&by), "the fault {fault:?} passes {by}; it fails only {failed:?}");
+}
+
+/// With what message `body` panics, if it does; it is not printed.
+pub fn panic_of(body: impl FnOnce()) -> Option<String> {
+    silence_expected_panics();
+    QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(body));
+    QUIET.set(false);
+    result.err().map(|panic| message(&*panic).to_owned())
 }
 
 fn silence_expected_panics() {

@@ -40,8 +40,10 @@ impl Crash {
 pub struct Counts {
     /// Changes that the workload makes to the disk.
     pub operations: usize,
-    /// Disks that were checked.
+    /// Disks that were looked at.
     pub images: usize,
+    /// Disks that were checked: all but those that were equal to one of the same power cut.
+    pub distinct: usize,
 }
 
 /// Repeats `run` on a fresh disk of `disk` with the power cut after each of its changes, and after none,
@@ -58,7 +60,7 @@ pub fn enumerate<P>(
     let whole = disk();
     run(&whole);
     let operations = whole.operations();
-    let mut counts = Counts { operations: operations.len(), images: 0 };
+    let mut counts = Counts { operations: operations.len(), images: 0, distinct: 0 };
     let mut rng = Rng::new(seed());
     for done in 0..=operations.len() {
         let disk = disk();
@@ -68,14 +70,22 @@ pub fn enumerate<P>(
             Some(operation) => format!("after operation {} ({operation})", done - 1),
             None => "before the first operation".to_owned(),
         };
+        let mut seen = Vec::new();
         for image in Image::all(rng.next_u64()) {
+            counts.images += 1;
+            let found = disk.image(image);
+            let nodes = found.nodes();
+            if seen.contains(&nodes) {
+                continue;
+            }
+            seen.push(nodes);
             let place = format!("power cut {last}, {image:?}, seed {}", seed());
-            let crash = Crash { disk: disk.image(image), place, seed: rng.next_u64() };
+            let crash = Crash { disk: found, place, seed: rng.next_u64() };
             let checked = catch_unwind(AssertUnwindSafe(|| check(&crash, &progress)));
             if let Err(panic) = checked {
                 panic!("{}: {}", crash.place, message(&*panic));
             }
-            counts.images += 1;
+            counts.distinct += 1;
         }
     }
     counts

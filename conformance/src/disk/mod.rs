@@ -23,6 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use igor_storage_fs::vfs::{Access, FileKind, Lock, Metadata, Vfs, VfsFile};
 
+pub(crate) use enumerate::message;
 pub use enumerate::{Counts, Crash, enumerate};
 pub use image::Image;
 
@@ -108,14 +109,14 @@ pub enum OperationKind {
     Tighten,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 enum Node {
     File(FileNode),
     Directory(DirectoryNode),
 }
 
 /// A file, as reading shows it and as it would be after a power cut.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 struct FileNode {
     cached: Vec<u8>,
     durable: Vec<u8>,
@@ -125,7 +126,7 @@ struct FileNode {
     resized: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 struct DirectoryNode {
     cached: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
@@ -231,6 +232,11 @@ impl SimDisk {
             Ok(Node::File(file)) => file.cached.clone(),
             _ => panic!("there is no file {path}"),
         }
+    }
+
+    /// All files and directories, by number.
+    fn nodes(&self) -> Vec<Node> {
+        self.state().nodes.clone()
     }
 
     /// Replaces the content of a file, durably and behind everybody's back.

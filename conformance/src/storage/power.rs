@@ -172,7 +172,7 @@ fn finish(
 /// When something does not hold.
 pub fn kill_everywhere(fixture: &dyn StorageFixture, script: &Script) -> Counts {
     let whole = assert_undisturbed(fixture, script);
-    let mut counts = Counts { operations: whole.operations().len(), images: 0 };
+    let mut counts = Counts { operations: whole.operations().len(), ..Counts::default() };
     for at in 0..=counts.operations {
         let disk = SimDisk::new();
         disk.fail_at(at, Fault::PowerOff);

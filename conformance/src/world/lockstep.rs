@@ -47,6 +47,18 @@ pub fn lockstep(
     storage: &dyn Storage,
     clock: &SteppingClock,
 ) -> Transcript {
+    let (events, reason) = lockstep_until(launched, storage, clock, |_| false);
+    Transcript { events, reason: reason.expect("nothing else ends it") }
+}
+
+/// Runs the agent until it stops or an event is enough, and says why it stopped, if it did. An agent
+/// that is not run any further is in the state of one whose process was killed.
+pub fn lockstep_until(
+    launched: &mut Launched,
+    storage: &dyn Storage,
+    clock: &SteppingClock,
+    mut is_enough: impl FnMut(&RunEvent) -> bool,
+) -> (Vec<RunEvent>, Option<StopReason>) {
     let Launched { driver, worker, verifier, .. } = launched;
     let mut events = Vec::new();
     let mut timer_ns = 0;
@@ -72,10 +84,14 @@ pub fn lockstep(
                 continue;
             }
             Carried::Back(Command::Emit(event)) => {
+                let is_enough = is_enough(&event);
                 events.push(event);
+                if is_enough {
+                    return (events, None);
+                }
                 continue;
             }
-            Carried::Back(Command::Finish(reason)) => return Transcript { events, reason },
+            Carried::Back(Command::Finish(reason)) => return (events, Some(reason)),
             Carried::Back(_) => continue,
         };
         driver.handle(clock.monotonic_ns(), event);

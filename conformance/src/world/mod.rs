@@ -15,7 +15,7 @@ use igor_core::{Clock, Entropy};
 
 pub(crate) use life::build;
 pub use life::{Guest, World, amount};
-pub use lockstep::{Transcript, lockstep};
+pub use lockstep::{Transcript, lockstep, lockstep_until};
 pub use verify::verify;
 
 use crate::Rng;
