@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::thread;
 
-use igor_core::Engine;
-use igor_core::Trap;
-use igor_core::format::{Hash, Price};
+use igor_core::format::{AgentId, Hash, NodeKey, Price, encode_node_key};
 use igor_core::plugin::Registry;
 use igor_core::prepare::{PrepareError, START};
+use igor_core::storage::{Claim, Group, Key, Precondition};
+use igor_core::{Engine, Storage, Trap};
 use igor_node::abi::AbiError;
 use igor_node::{LaunchError, LoadError, Node, StopReason, Stopped, Ticked};
+use pollster::block_on;
 
 use super::{Expectation, Hostile, Refusal};
 use crate::world::{Guest, Transcript, World, amount, lockstep};
@@ -110,7 +111,19 @@ fn world(engine: &str) -> World {
     let mut world = World::in_memory(engine);
     world.node.price = Price::per_second(amount(PRICE));
     world.budget = amount(BUDGET);
+    give_key(&*world.node.storage.0);
     world
+}
+
+/// Gives a new node its key: else the agent that is opened first draws it, and draws something else later.
+fn give_key(storage: &dyn Storage) {
+    let agent: AgentId = "first".parse().expect("a good name");
+    let key = encode_node_key(&NodeKey::from_seed(&[9; 32])).to_vec();
+    let _hold = block_on(storage.hold(&Claim::Agent(agent.clone()))).expect("nobody else is there");
+    let group = Group::new(agent).put(Key::Node, key, Precondition::Absent);
+    for result in block_on(storage.commit(group.into())) {
+        result.expect("a new store has no key");
+    }
 }
 
 /// Runs `agent` in `world` until it stops.
