@@ -12,6 +12,8 @@ pub(super) const HOSTCALL: u64 = 100;
 const PLAIN: u64 = 1;
 /// A load: one that misses every cache takes hundreds of times as long as an addition.
 const LOAD: u64 = 16;
+/// A float operator that takes a hundred times as long where a value is denormal.
+const DENORMAL: u64 = 4;
 /// A reference to a function, which compiled code asks the engine for.
 const REF_FUNC: u64 = 10;
 /// An operator whose work depends on a length, besides that length.
@@ -66,6 +68,14 @@ pub(super) fn of(op: &Operator<'_>) -> u64 {
         | Operator::I64Load32U { .. }
         | Operator::F32Load { .. }
         | Operator::F64Load { .. } => LOAD,
+        Operator::F32Mul
+        | Operator::F32Div
+        | Operator::F32Sqrt
+        | Operator::F64Mul
+        | Operator::F64Div
+        | Operator::F64Sqrt
+        | Operator::F32DemoteF64
+        | Operator::F64PromoteF32 => DENORMAL,
         Operator::RefFunc { .. } => REF_FUNC,
         Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => GROWTH,
         op if length(op).is_some() => BULK,

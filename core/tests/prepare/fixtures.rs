@@ -128,10 +128,10 @@ pub(crate) const FIXTURES: [Fixture; 7] = [
         name: "floats",
         text: include_str!("floats.wat"),
         calls: &[
-            ("series", &[n(1)], 28),
-            ("series", &[n(1000)], 20_008),
-            ("nested", &[n(1)], 89),
-            ("nested", &[n(50)], 4156),
+            ("series", &[n(1)], 37),
+            ("series", &[n(1000)], 26_011),
+            ("nested", &[n(1)], 107),
+            ("nested", &[n(50)], 4909),
         ],
     },
     Fixture {

@@ -37,12 +37,12 @@ fn a_mixed_program_leaves_its_golden_memory(subject: &EngineSubject) {
     let expected = vec![
         (
             vec![Value::F64(4_691_845_036_352_995_328), Value::I64(-326_135_509_204_368_462)],
-            47_177,
+            53_177,
             "cc4a72d05e6ea967455b29d84643c92541b145bc61ff178ed9ccddf9a0c33ce9".to_owned(),
         ),
         (
             vec![Value::F64(4_689_168_881_291_967_728), Value::I64(13_480_310_638_117_247)],
-            189_677,
+            225_677,
             "f9ed40f2b370eff1b5369506e1dfe152c8e2cfe8f87b7873b70b94f2cac91355".to_owned(),
         ),
     ];
