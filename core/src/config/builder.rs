@@ -6,7 +6,9 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::error::one_of;
-use super::settings::{NodeSettings, ReplaySettings, RunSettings, default_sections};
+use super::settings::{
+    HistorySettings, NodeSettings, ReplaySettings, RunSettings, default_sections,
+};
 use super::{Config, ConfigError, Plugins, Source, extract, section_of, source_of};
 use crate::plugin::{Kind, Registry};
 use crate::{Engine, Limits, Meter, Storage, Transport};
@@ -18,7 +20,7 @@ const FOREIGN_PREFIX: &str = "IGOR_CONFORMANCE_";
 /// Between the parts of a path in a variable's name.
 const SEPARATOR: &str = "__";
 /// The sections that are not a kind of plugin's.
-const OWN_SECTIONS: [&str; 4] = ["limits", "node", "replay", "run"];
+const OWN_SECTIONS: [&str; 5] = ["history", "limits", "node", "replay", "run"];
 
 /// A configuration in the making; see [`Config::builder`].
 #[derive(Debug, Default)]
@@ -102,6 +104,7 @@ impl ConfigBuilder {
         check_kind(&values, &plugins.storages)?;
         check_kind(&values, &plugins.meters)?;
         check_kind(&values, &plugins.transports)?;
+        let history: HistorySettings = extract("history", &section_of(&values, "history"))?;
         let node: NodeSettings = extract("node", &section_of(&values, "node"))?;
         let run: RunSettings = extract("run", &section_of(&values, "run"))?;
         let replay: ReplaySettings = extract("replay", &section_of(&values, "replay"))?;
@@ -111,7 +114,7 @@ impl ConfigBuilder {
             let source = value.map_or(Source::Default, |value| source_of(&values, &value));
             ConfigError::new("", error.to_string(), &source)
         })?;
-        Ok(Config { values, node, run, replay, limits })
+        Ok(Config { values, history, node, run, replay, limits })
     }
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod extract;
 mod number;
 mod settings;
+mod size;
 mod source;
 
 use std::sync::Arc;
@@ -25,9 +26,10 @@ pub use duration::parse_duration;
 pub use error::ConfigError;
 pub(crate) use extract::{extract, section_of, source_of};
 pub use settings::{
-    DivergencePolicy, DurabilitySetting, HiddenStatePolicy, LogLevel, NodeSettings, OutputFormat,
-    ReplayMode, ReplaySettings, RunSettings,
+    DivergencePolicy, DurabilitySetting, HiddenStatePolicy, HistorySettings, LogLevel,
+    NodeSettings, OutputFormat, ReplayMode, ReplaySettings, RunSettings,
 };
+pub use size::Retention;
 pub use source::Source;
 
 use crate::plugin::{BuildError, ConfigSection, Context, Kind, Registry, RegistryError};
@@ -76,6 +78,7 @@ pub struct Setting {
 #[derive(Debug, Clone)]
 pub struct Config {
     values: Figment,
+    history: HistorySettings,
     node: NodeSettings,
     run: RunSettings,
     replay: ReplaySettings,
@@ -86,6 +89,11 @@ impl Config {
     /// A configuration that holds only the defaults so far.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::new()
+    }
+
+    /// The section `[history]`.
+    pub fn history(&self) -> &HistorySettings {
+        &self.history
     }
 
     /// The section `[node]`.

@@ -1,4 +1,4 @@
-//! The sections that are not a plugin's: what the node charges and how it runs one agent. What belongs
+//! The sections that are not a plugin's: what the node charges, how it runs one agent and what it keeps. What belongs
 //! to a single command (an agent's id, a number of ticks) is a flag and not here.
 
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use figment::value::{Dict, Value};
 use igor_format::{Microcents, Price};
 use serde::Deserialize;
 
+use super::size::{self, Retention};
 use super::{amount, duration, number};
 use crate::Limits;
 
@@ -19,6 +20,16 @@ pub struct NodeSettings {
     /// What one nominal second costs; more than nothing.
     #[serde(deserialize_with = "amount::price")]
     pub price: Price,
+}
+
+/// The section `[history]`: what is kept of an agent's past.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HistorySettings {
+    /// How many bytes of audit segments are kept of each agent.
+    #[serde(deserialize_with = "size::retention")]
+    pub segments: Retention,
 }
 
 /// The section `[run]`.
@@ -172,6 +183,7 @@ pub enum OutputFormat {
 
 /// The defaults of all sections that are not a plugin's, written as one would write them.
 pub(super) fn default_sections() -> Dict {
+    let history = [("segments", "all")];
     let node = [("price", "0.001")];
     let run = [
         ("budget", "1.0"),
@@ -193,6 +205,7 @@ pub(super) fn default_sections() -> Dict {
     ];
     let limits = Value::serialize(Limits::default()).unwrap_or_else(|_| Value::from(Dict::new()));
     Dict::from([
+        ("history".to_owned(), table(&history)),
         ("limits".to_owned(), limits),
         ("node".to_owned(), table(&node)),
         ("replay".to_owned(), table(&replay)),

@@ -188,8 +188,8 @@ fn a_mistake_in_a_file_is_reported_with_section_field_and_file() {
 fn sections_and_plugins_that_do_not_exist_are_refused() {
     check_refused(
         "[nodes]\nprice = 1",
-        "[nodes] unknown section, expected `engine`, `limits`, `meter`, `node`, `replay`, `run`, `storage` or \
-         `transport` (igor.toml)",
+        "[nodes] unknown section, expected `engine`, `history`, `limits`, `meter`, `node`, `replay`, \
+         `run`, `storage` or `transport` (igor.toml)",
     );
     check_refused("node = 1", "[node] must be a table (igor.toml)");
     check_refused(
