@@ -6,6 +6,7 @@
 pub mod abi;
 mod adopt;
 mod arguments;
+mod collect;
 mod driver;
 mod event;
 mod fund;
@@ -29,6 +30,7 @@ mod wasi;
 mod worker;
 
 pub use adopt::{AdoptError, Arrival, adopt};
+pub use collect::{CollectError, Collection, collect};
 pub use driver::{Command, Driver, Event, Plan};
 pub use event::{RunEvent, Started, StopReason, Stopped, Ticked};
 pub use fund::{Funded, FundingError, fund};
