@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// Set an agent going again from its last checkpoint when its journal cannot be repeated
     #[command(after_long_help = RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
+    /// Remove the oldest audit segments of stopped agents beyond what is kept
+    #[command(after_long_help = GC_EXAMPLES)]
+    Gc(GcArgs),
     /// Check a history: signatures, order, forks, money and its end
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
@@ -250,6 +253,25 @@ pub(crate) enum RecoverFrom {
     Checkpoint,
 }
 
+/// Arguments of `igor gc`.
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// The agent's name on this node; without it, every agent that is not running
+    pub(crate) agent_id: Option<AgentId>,
+    /// How many bytes of segments are kept of each agent, such as 64MiB, or all [default: all]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) keep: Option<String>,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The directory that keeps agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// The storage that keeps the agents [default: fs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage: Option<String>,
+}
+
 /// Arguments of `igor doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -336,6 +358,16 @@ Examples:
 Try `igor run` first, perhaps with another --engine: it repeats what is journaled exactly and gives up
 nothing. This command does not try: it signs a record of the ticks that are given up, keeps what they
 were charged and begins a new epoch. Without anything to recover it says so; exit code 0.";
+
+const GC_EXAMPLES: &str = "\
+Examples:
+  igor gc --keep 64MiB --dry-run
+  igor gc heartbeat --keep 1GiB
+  igor gc --config igor.toml
+
+Without --keep, `segments` in [history] of the configuration says how much is kept. A signed summary of
+what is removed takes its place, so that `igor verify` still finds every link and every sum; what
+happened in a removed segment can no longer be re-executed. Checkpoints are never removed.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:

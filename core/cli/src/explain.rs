@@ -9,8 +9,8 @@ use igor_core::plugin::BuildError;
 use igor_core::storage::StorageError;
 use igor_node::abi::AbiError;
 use igor_node::{
-    AdoptError, FundingError, JournalError, LaunchError, LoadError, OpenError, RecoveryError,
-    SurveyError,
+    AdoptError, CollectError, FundingError, JournalError, LaunchError, LoadError, OpenError,
+    RecoveryError, SurveyError,
 };
 
 use crate::problem::Problem;
@@ -260,6 +260,26 @@ impl Scene {
                 Problem::new(what, "There is no journal to give up: run it with `igor run`.")
             }
             RecoveryError::Open(error) => self.open(error),
+            _ => Problem::new(what, self.check_directory()),
+        }
+    }
+
+    /// An agent's segments were not collected.
+    pub(crate) fn collect(&self, error: &CollectError) -> Problem {
+        let what = format!("collect segments of {}: {error}", self.agent);
+        match error {
+            CollectError::NoAgent(_) => Problem::new(what, self.its_agents()),
+            CollectError::Segment { .. } | CollectError::Sums(_) | CollectError::Summary { .. } => {
+                Problem::new(
+                    what,
+                    format!(
+                        "Nothing was removed. `igor verify {}` says more; restore it from a backup.",
+                        self.history()
+                    ),
+                )
+            }
+            CollectError::Storage(error) => self.storage(error),
+            CollectError::Survey(error) => self.survey(error),
             _ => Problem::new(what, self.check_directory()),
         }
     }

@@ -45,6 +45,7 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Resume(args) => command::resume::run(&args, &common),
         Command::Fund(args) => command::fund::run(&args, &common),
         Command::Recover(args) => command::recover::run(&args, &common),
+        Command::Gc(args) => command::gc::run(&args, &common),
         Command::Config { what } => command::config::run(what, &common),
         Command::Doctor(args) => command::doctor::run(&args, &common),
         Command::Verify(args) => command::verify::run(&args, &plain(&common)),

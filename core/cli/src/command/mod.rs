@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod fund;
+pub(crate) mod gc;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plugins;

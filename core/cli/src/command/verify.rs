@@ -105,6 +105,7 @@ struct Body {
     head: Option<String>,
     budget: Option<i64>,
     segments: Vec<SegmentBody>,
+    audit: AuditBody,
     funds: Vec<FundBody>,
     findings: Vec<Line>,
 }
@@ -115,6 +116,14 @@ struct SegmentBody {
     checkpoints: usize,
     first_tick: u64,
     last_tick: u64,
+}
+
+/// What can be re-executed, and what only a signed summary is left of.
+#[derive(Serialize)]
+struct AuditBody {
+    segments: usize,
+    collected: usize,
+    collected_to: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -151,6 +160,7 @@ impl Body {
             head: last.map(|facts| facts.hash.to_string()),
             budget: last.map(|facts| facts.header.budget.get()),
             segments: report.segments.iter().map(SegmentBody::from).collect(),
+            audit: AuditBody::new(report),
             funds: report
                 .funds
                 .iter()
@@ -161,6 +171,17 @@ impl Body {
                 })
                 .collect(),
             findings,
+        }
+    }
+}
+
+impl AuditBody {
+    fn new(report: &HistoryReport) -> Self {
+        let collected = report.summary.iter().flat_map(|summary| &summary.segments);
+        Self {
+            segments: report.audit_segments.len(),
+            collected: collected.clone().count(),
+            collected_to: collected.map(|segment| segment.closing.tick.0).max(),
         }
     }
 }
@@ -214,6 +235,13 @@ fn as_text(body: &Body) -> String {
         ("Ticks", ticks),
         ("Segments", body.segments.len().to_string()),
     ];
+    let AuditBody { segments, collected, collected_to } = &body.audit;
+    if let Some(tick) = collected_to {
+        let sums = format!("{segments}, and the sums of {collected} up to tick {tick}");
+        rows.push(("Audit segments", sums));
+    } else if *segments > 0 {
+        rows.push(("Audit segments", segments.to_string()));
+    }
     if !body.funds.is_empty() {
         let applied = body.funds.iter().filter(|fund| fund.applied).count();
         rows.push(("Fundings", format!("{applied} of {} applied", body.funds.len())));

@@ -9,6 +9,7 @@ mod crash;
 mod doctor;
 mod ends;
 mod fund;
+mod gc;
 mod inspect;
 mod original;
 mod recover;
