@@ -1,7 +1,6 @@
-//! What a checkpoint save and a log append cost on the file store. A save is put beside raw writes of the
-//! same files with the same syncs: temporary file, sync, rename, sync of the directory, for each file. An
-//! append is put beside raw appends with as many records to a sync, and beside the original's way, which
-//! replaces a file for each record. All alternate in one run; the medians count.
+//! What a checkpoint save costs on the file store, beside raw writes of the same files with the same
+//! syncs: temporary file, sync, rename, sync of the directory, for each file. Both alternate in one run;
+//! the medians count. What appends cost is measured with the journal.
 //! `cargo bench -p conformance --bench storage`
 
 #![allow(clippy::print_stdout, reason = "a benchmark reports to its caller")]
@@ -17,7 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use igor_core::Storage;
-use igor_core::format::{AgentId, Seq, Tick};
+use igor_core::format::{AgentId, Tick};
 use igor_core::storage::{Batch, Group, Key, Precondition, Version};
 use igor_storage_fs::{FsConfig, FsStorage};
 use pollster::block_on;
@@ -33,20 +32,6 @@ fn main() {
             |place| Box::new(RawSave::new(place, size)),
             |place| Box::new(StoreSave::new(place, size)),
         );
-    }
-    for (name, agents, records) in [
-        ("append of one record of 237 bytes", 1, 1),
-        ("... of one record by each of 64 agents", 64, 1),
-        ("... of 64 records at once", 1, 64),
-    ] {
-        let store =
-            |place: &Path| -> Box<dyn Work> { Box::new(StoreAppend::new(place, agents, records)) };
-        compare(name, |place| Box::new(RawAppend::new(place, agents * records)), store);
-        let replace = |place: &Path| -> Box<dyn Work> {
-            Box::new(Replace(RawSave::new(place, 0), agents * records))
-        };
-        compare("    against a file replaced for each", replace, store);
-        println!("    {} records in each round", agents * records);
     }
 }
 
@@ -153,61 +138,5 @@ impl Work for StoreSave {
         let committed = block_on(self.store.commit(Batch::from(group))).pop().unwrap().unwrap();
         let [record, _, checkpoint] = committed.versions.try_into().unwrap();
         self.versions = Some([record, checkpoint]);
-    }
-}
-
-/// So many records appended at once, with one sync.
-struct RawAppend(File, usize);
-
-impl RawAppend {
-    fn new(place: &Path, records: usize) -> Self {
-        fs::create_dir_all(place).unwrap();
-        let file = File::options().append(true).create(true).open(place.join("journal"));
-        Self(file.unwrap(), records)
-    }
-}
-
-impl Work for RawAppend {
-    fn run(&mut self, _: u64) {
-        self.0.write_all(&vec![3; 237 * self.1]).unwrap();
-        self.0.sync_data().unwrap();
-    }
-}
-
-/// A file replaced for each of so many records.
-struct Replace(RawSave, usize);
-
-impl Work for Replace {
-    fn run(&mut self, _: u64) {
-        for _ in 0..self.1 {
-            self.0.write(".igor/a", "record", &[3; 237]);
-        }
-    }
-}
-
-/// A batch in which each of some agents appends some records.
-struct StoreAppend {
-    store: FsStorage,
-    agents: Vec<AgentId>,
-    records: usize,
-}
-
-impl StoreAppend {
-    fn new(place: &Path, agents: usize, records: usize) -> Self {
-        let store = FsStorage::open(place, &FsConfig::default()).unwrap();
-        let agents = (0..agents).map(|number| format!("a{number}").parse().unwrap()).collect();
-        Self { store, agents, records }
-    }
-}
-
-impl Work for StoreAppend {
-    fn run(&mut self, number: u64) {
-        let at = Seq(number * u64::try_from(self.records).unwrap());
-        let records = vec![vec![3; 237]; self.records];
-        let groups =
-            self.agents.iter().map(|id| Group::new(id.clone()).append(at, records.clone()));
-        for result in block_on(self.store.commit(Batch { groups: groups.collect() })) {
-            result.unwrap();
-        }
     }
 }

@@ -8,15 +8,16 @@
 
 #[path = "support/clock.rs"]
 mod clock;
+#[path = "support/ticking.rs"]
+mod ticking;
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conformance::world::{Guest, World, amount};
-use igor_node::{Carried, Command, Event, Launched, RunEvent};
+use conformance::world::{Guest, World};
+use igor_node::CommitMode;
 
-use self::clock::OsClock;
+use self::ticking::Ticking;
 
 mod linked {
     #![allow(dead_code, reason = "the expected names are for the harness")]
@@ -54,7 +55,8 @@ fn main() {
 
 fn compare(engine: &str) {
     let mut bare = bare(engine);
-    let mut node = Ticking::new(engine);
+    let guest = Guest::wat("ticker", GUEST, MANIFEST);
+    let mut node = Ticking::new(engine, &guest, CommitMode::Checkpoint);
     let mut best = [Duration::MAX; 2];
     for _ in 0..ROUNDS {
         best[0] = best[0].min(time(&mut *bare));
@@ -70,76 +72,6 @@ fn time(body: &mut dyn FnMut()) -> Duration {
         body();
     }
     start.elapsed()
-}
-
-/// An agent that is ticked by hand instead of by timers.
-struct Ticking {
-    launched: Launched,
-    clock: Arc<OsClock>,
-}
-
-impl Ticking {
-    fn new(engine: &str) -> Self {
-        let clock = Arc::new(OsClock::new());
-        let mut world = World::in_memory(engine);
-        world.node.mode = igor_node::CommitMode::Checkpoint;
-        world.node.clock = clock.clone();
-        world.plan.tick_interval_ns = 0;
-        world.plan.checkpoint_interval_ns = u64::MAX;
-        world.budget = amount("9000000000");
-        let guest = Guest::wat("ticker", GUEST, MANIFEST);
-        let launched = world.launch(&guest, None).unwrap();
-        let mut ticking = Self { launched, clock };
-        let Launched { driver, worker, .. } = &mut ticking.launched;
-        driver.begin(0);
-        // The first save; after it, the agent waits for its first tick.
-        while !matches!(drive(driver, worker, Some(&*world.node.storage.0)), Done::Ticked) {}
-        ticking
-    }
-
-    fn tick(&mut self) {
-        let Launched { driver, worker, .. } = &mut self.launched;
-        let now_ns = igor_core::Clock::monotonic_ns(&*self.clock);
-        driver.handle(now_ns, Event::Timer);
-        while !matches!(drive(driver, worker, None), Done::Ticked) {}
-    }
-}
-
-enum Done {
-    Ticked,
-    Other,
-}
-
-/// Carries out one command.
-fn drive(
-    driver: &mut igor_node::Driver,
-    worker: &mut igor_node::Worker,
-    storage: Option<&dyn igor_core::Storage>,
-) -> Done {
-    let Some(command) = driver.poll() else {
-        driver.handle(u64::MAX / 2, Event::Timer);
-        return Done::Other;
-    };
-    let event = match worker.carry_out(command, driver.purse()) {
-        Carried::Out(event) => event,
-        Carried::Back(Command::Commit(batch)) => {
-            let storage = storage.expect("only the first save is written");
-            Event::Committed(pollster::block_on(storage.commit(batch)).pop().unwrap())
-        }
-        Carried::Back(Command::Emit(RunEvent::Ticked(ticked))) => {
-            black_box(ticked);
-            return Done::Ticked;
-        }
-        Carried::Back(Command::Emit(RunEvent::Stopped(stopped))) => panic!("{stopped:?}"),
-        Carried::Back(Command::Emit(event)) => {
-            black_box(event);
-            return Done::Other;
-        }
-        Carried::Back(Command::Finish(reason)) => panic!("{reason}"),
-        Carried::Back(_) => return Done::Other,
-    };
-    driver.handle(u64::MAX / 2, event);
-    Done::Other
 }
 
 /// A call of `agent_tick` on the bare engine, with imports that do as little as they can.
