@@ -14,6 +14,7 @@ use igor_core::format::{
 };
 use igor_core::storage::{Group, Key, Scope};
 use igor_core::{Clock, Storage};
+use igor_node::audit::{Gap, Piece, Proof, Verdict};
 use igor_node::{
     Carried, CheckPlan, Command, Event, LaunchError, Launched, OnDivergence, OnHiddenState,
     OpenError, Recovery, RunEvent, StopReason, Ticked, recover,
@@ -198,6 +199,12 @@ fn a_journal_that_cannot_be_repeated_is_given_up_and_stays_charged() {
         history_is_sound(&world);
         assert_eq!(recovered(&world, false), None, "there is nothing left to recover");
         let on = run(&world, 3);
+        let pieces = [
+            Piece { after: Tick(0), to: base, standing: Proof::Proven },
+            Piece { after: base, to: Tick(CRASH_AFTER), standing: Proof::Unproven(Gap::GivenUp) },
+            Piece { after: base, to: Tick(base.0 + 3), standing: Proof::Proven },
+        ];
+        assert_eq!(world.past(&counter()).audit("wasmi").pieces, pieces);
         assert_eq!((on.reason, on.stopped().tick), (StopReason::Ticks, Tick(base.0 + 3)));
         assert_eq!(checkpoint(&world).header().epoch.major, 1, "the epoch stays");
         history_is_sound(&world);
@@ -240,6 +247,8 @@ fn what_is_behind_damage_is_kept_aside_and_stays_charged() {
     history_is_sound(&world);
     assert_eq!(run(&world, 2).reason, StopReason::Ticks);
     history_is_sound(&world);
+    let audit = world.past(&counter()).audit("wasmtime");
+    assert_eq!(audit.verdict(), Verdict::Partly, "{:#?}", audit.refutations);
 }
 
 #[test]
@@ -278,6 +287,10 @@ fn an_agent_that_a_policy_stopped_goes_on_without_giving_anything_up() {
     let on = run(&world, 2);
     assert_eq!((on.reason, on.stopped().tick), (StopReason::Ticks, Tick(tick.0 + 2)));
     history_is_sound(&world);
+    let audit = world.past(&counter()).audit("wasmtime");
+    assert_eq!(audit.refutations[0].problem.name(), "gas", "what miscounted stays refuted");
+    let last = Piece { after: tick, to: Tick(tick.0 + 2), standing: Proof::Proven };
+    assert_eq!(audit.pieces.last(), Some(&last), "what came after is proven");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod engines;
 mod life;
 mod lockstep;
+mod past;
 mod verify;
 
 use std::sync::Mutex;
@@ -16,6 +17,7 @@ use igor_core::{Clock, Entropy};
 pub(crate) use life::build;
 pub use life::{Guest, World, amount};
 pub use lockstep::{Transcript, lockstep, lockstep_until};
+pub use past::{Forgery, Past};
 pub use verify::verify;
 
 use crate::Rng;

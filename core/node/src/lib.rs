@@ -6,6 +6,7 @@
 pub mod abi;
 mod adopt;
 mod arguments;
+pub mod audit;
 mod collect;
 mod driver;
 mod event;

@@ -573,7 +573,8 @@ pub(crate) fn execution_limits(limits: &Limits) -> ExecutionLimits {
     }
 }
 
-fn with_execution_limits(limits: &Limits, recorded: &ExecutionLimits) -> Limits {
+/// `limits` with the recorded rows of what decides an execution.
+pub(crate) fn with_execution_limits(limits: &Limits, recorded: &ExecutionLimits) -> Limits {
     Limits {
         tick_gas_max: recorded.tick_gas_max,
         stack_slots_max: recorded.stack_slots_max,

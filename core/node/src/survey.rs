@@ -322,18 +322,26 @@ pub(crate) async fn list_history(
     storage: &dyn Storage,
     agent: &AgentId,
 ) -> Result<Vec<(Tick, u32)>, StorageError> {
-    let scope = Scope::History(agent.clone());
-    let mut places = Vec::new();
-    let mut after: Option<Key> = None;
+    let keys = list_keys(storage, &Scope::History(agent.clone())).await?;
+    let place = |key: Key| match key {
+        Key::History(_, tick, copy) => Some((tick, copy)),
+        _ => None,
+    };
+    Ok(keys.into_iter().filter_map(place).collect())
+}
+
+/// All keys of a scope, in order.
+pub(crate) async fn list_keys(
+    storage: &dyn Storage,
+    scope: &Scope,
+) -> Result<Vec<Key>, StorageError> {
+    let mut keys: Vec<Key> = Vec::new();
     loop {
-        let page = storage.list(&scope, after.as_ref(), PAGE).await?;
-        places.extend(page.iter().filter_map(|key| match key {
-            Key::History(_, tick, copy) => Some((*tick, *copy)),
-            _ => None,
-        }));
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.clone()),
-            _ => return Ok(places),
+        let page = storage.list(scope, keys.last(), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        keys.extend(page);
+        if is_last {
+            return Ok(keys);
         }
     }
 }

@@ -194,7 +194,8 @@ pub(crate) fn has_news(segment: &OpenSegment) -> bool {
     segment.entries.iter().any(|(_, record)| news(record))
 }
 
-async fn read_from(
+/// The records of a log from one position to another.
+pub(crate) async fn read_from(
     storage: &dyn Storage,
     agent: &AgentId,
     from: Seq,

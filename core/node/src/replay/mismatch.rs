@@ -104,6 +104,14 @@ impl Difference {
         }
     }
 
+    /// The first byte at which the states differ, if that is known.
+    pub const fn first_byte(&self) -> Option<usize> {
+        match self {
+            Self::State { first_byte, .. } => *first_byte,
+            _ => None,
+        }
+    }
+
     pub(super) fn closing(
         what: &'static str,
         stated: impl ToString,

@@ -26,7 +26,7 @@ use crate::purse::Purse;
 
 /// How long one guest call may take in a re-execution, in nanoseconds: forty times what it had live,
 /// as the engine may be slower.
-const REPLAY_NS_MAX: u64 = 600_000_000_000;
+pub(crate) const REPLAY_NS_MAX: u64 = 600_000_000_000;
 
 /// The same environment with the time that a re-execution may take.
 pub(crate) fn for_replay(environment: &Environment) -> Environment {
@@ -280,9 +280,8 @@ impl SegmentReplay {
         let got = match outcome {
             _ if is_exhausted => BUDGET_EXHAUSTED,
             Ok(()) => "success",
-            Err(failure) if failure.is_cut() => {
-                return Err(unverified(tick, &failure));
-            }
+            Err(failure @ Failure::Node { .. }) => return Err(unverified(tick, &failure)),
+            Err(failure) if failure.is_cut() => return Err(unverified(tick, &failure)),
             Err(failure) => failure.name(),
         };
         if got != record.reason {
