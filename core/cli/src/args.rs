@@ -93,6 +93,15 @@ pub(crate) enum Command {
     /// Check a history: signatures, order, forks, money and its end
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Prove a history: check it, and re-execute every journaled tick with the module
+    #[command(after_long_help = AUDIT_EXAMPLES)]
+    Audit(AuditArgs),
+    /// Re-execute what an agent has journaled, and say how fast or where it differs
+    #[command(after_long_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
+    /// Find the first tick at which two engines, or two builds of a module, differ
+    #[command(after_long_help = BISECT_EXAMPLES)]
+    Bisect(BisectArgs),
     /// Show what a checkpoint or another of igor's files holds
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
@@ -300,6 +309,72 @@ pub(crate) struct VerifyArgs {
     pub(crate) did: Option<Did>,
 }
 
+/// Arguments of `igor audit`.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The folder with the checkpoints and segments, such as checkpoints/history/heartbeat
+    #[arg(value_name = "HISTORY_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// The agent's module
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) wasm: PathBuf,
+    /// The identity that must have signed; without it, whoever signed the first checkpoint
+    #[arg(long)]
+    pub(crate) did: Option<Did>,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
+}
+
+/// Arguments of `igor replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The agent's name on this node, or the folder of its history
+    #[arg(value_name = "AGENT_ID|HISTORY_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) what: String,
+    /// The agent's module [default: the one that is kept with the agent]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) wasm: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) part: PartArgs,
+    /// The directory that keeps agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// The storage that keeps the agent [default: fs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage: Option<String>,
+}
+
+/// What of a history is re-executed, and on which engine.
+#[derive(Debug, Args)]
+pub(crate) struct PartArgs {
+    /// The engine that re-executes [default: wasmtime]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) engine: Option<String>,
+    /// The first tick that matters; segments are re-executed as a whole [default: 0]
+    #[arg(long, value_name = "TICK")]
+    pub(crate) from: Option<u64>,
+    /// The last tick that matters [default: the last]
+    #[arg(long, value_name = "TICK")]
+    pub(crate) to: Option<u64>,
+}
+
+/// Arguments of `igor bisect`.
+#[derive(Debug, Args)]
+pub(crate) struct BisectArgs {
+    /// The folder with the checkpoints and segments, such as checkpoints/history/heartbeat
+    #[arg(value_name = "HISTORY_DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// The agent's module
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) wasm: PathBuf,
+    /// Another build of the module to compare with [default: the same one, on the other engine]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) against: Option<PathBuf>,
+    /// The two engines [default: wasmtime,wasmi; with --against, wasmtime for both]
+    #[arg(long, value_name = "A,B")]
+    pub(crate) engines: Option<String>,
+}
+
 /// Arguments of `igor inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
@@ -397,6 +472,36 @@ Examples:
 
 If the current checkpoint lies beside the history (HISTORY_DIR/../../ID.checkpoint), the history must
 end in it. Nothing is locked and nothing is changed. Exit code 1 if anything is not valid.";
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  igor audit checkpoints/history/heartbeat --wasm heartbeat.wasm
+  igor audit backup/ --wasm heartbeat.wasm --engine wasmi --output json
+  igor audit backup/ --wasm heartbeat.wasm --from 1000 --to 2000
+
+It trusts nobody but the agent's own key: signatures, chain and money are checked, and every segment is
+re-executed with what was recorded. States and gas must come out as recorded, and charges must follow;
+the gas meter's exactly, the wall meter's from the recorded time. Nothing is locked and nothing is
+changed. Exit code 0 if all is proven, 3 if nothing speaks against it but parts cannot be proven, 1 if
+something does.";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  igor replay heartbeat
+  igor replay heartbeat --engine wasmi --checkpoint-dir /var/lib/igor
+  igor replay checkpoints/history/heartbeat --wasm heartbeat.wasm --from 1000
+
+For an agent of this node the journal since its last checkpoint is re-executed as well. Nothing is
+locked and nothing is changed. Exit code 1 if anything differs from what was recorded.";
+
+const BISECT_EXAMPLES: &str = "\
+Examples:
+  igor bisect checkpoints/history/heartbeat --wasm heartbeat.wasm
+  igor bisect checkpoints/history/heartbeat --wasm heartbeat.wasm --engines wasmi,wasmtime
+  igor bisect checkpoints/history/heartbeat --wasm old.wasm --against new.wasm
+
+Both live the recorded ticks and are compared with each other after each one: gas, outcome,
+observations and state. Exit code 0 if they never differ, 1 if they do.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Usage,
     /// Another process holds the agent or the data directory.
     InUse,
+    /// Nothing speaks against a history, but not all of it can be proven.
+    Partly,
 }
 
 /// The explanation in `igor --help` and in the man page.
@@ -21,9 +23,10 @@ pub(crate) const EXPLAINED: &str = "\
 Exit codes:
   0    done; for `run` also when the budget is exhausted, a signal arrived or stdout was closed
   1    failure: the agent trapped or ran into its time limit, a history or file is not valid,
-       something could not be read or written
+       something was refuted or differs, something could not be read or written
   2    wrong use: an unknown flag, value, plugin or configuration field
-  3    another process holds the agent or the data directory
+  3    another process holds the agent or the data directory; for `audit`, which takes no lock:
+       nothing speaks against the history, but not all of it can be proven
   101  a defect of igor itself";
 
 impl From<Exit> for ExitCode {
@@ -32,7 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failure => 1,
             Exit::Usage => 2,
-            Exit::InUse => 3,
+            Exit::InUse | Exit::Partly => 3,
         })
     }
 }

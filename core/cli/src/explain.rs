@@ -284,6 +284,14 @@ impl Scene {
         }
     }
 
+    /// There is no such agent to be read.
+    pub(crate) fn no_agent(&self) -> Problem {
+        Problem::new(
+            format_args!("there is no agent {} in {}", self.agent, self.dir()),
+            self.its_agents(),
+        )
+    }
+
     fn its_agents(&self) -> String {
         format!("The agents of {} are its files *.checkpoint.", self.dir())
     }

@@ -7,11 +7,13 @@ mod args;
 mod command;
 mod exit;
 mod explain;
+mod folder;
 mod hardening;
 mod os;
 mod output;
 mod plugins;
 mod problem;
+mod proving;
 mod report;
 mod runner;
 mod settings;
@@ -49,6 +51,9 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Config { what } => command::config::run(what, &common),
         Command::Doctor(args) => command::doctor::run(&args, &common),
         Command::Verify(args) => command::verify::run(&args, &plain(&common)),
+        Command::Audit(args) => command::audit::run(&args, &common),
+        Command::Replay(args) => command::replay::run(&args, &common),
+        Command::Bisect(args) => command::bisect::run(&args, &common),
         Command::Inspect(args) => command::inspect::run(&args, &plain(&common)),
         Command::Plugins => command::plugins::run(&plain(&common)),
         Command::Completions { shell } => command::completions::run(shell, &plain(&common)),

@@ -20,6 +20,16 @@ const DEFAULT_METER: &str = "wall";
 /// A storage that keeps nothing beyond the process.
 pub(crate) const VOLATILE_STORAGE: &str = "memory";
 
+/// A setting of commands that only read: compiled code is not kept.
+pub(crate) const WITHOUT_CACHE: (&str, &str, Option<&str>) =
+    ("a command that only reads", "engine.wasmtime.cache", Some("false"));
+
+/// The engine that is compared with this one unless another is asked for.
+pub(crate) fn other_engine(plugins: &Plugins, engine: &str) -> Option<&'static str> {
+    let mut names = plugins.engines.entries().iter().map(|entry| entry.name);
+    names.find(|name| *name != engine)
+}
+
 /// A configuration in the making that knows the defaults of this program.
 pub(crate) fn config() -> ConfigBuilder {
     Config::builder()

@@ -1,6 +1,8 @@
 //! One module for each command. A command takes its arguments and the output, and answers with the
 //! exit code or a problem.
 
+pub(crate) mod audit;
+pub(crate) mod bisect;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -10,6 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plugins;
 pub(crate) mod recover;
+pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod verify;

@@ -1,43 +1,36 @@
 //! `igor verify`: does a history prove an agent's life? It hands the files to igor-format, which
 //! judges them, and reports. It takes no lock and changes nothing.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use igor_core::Limits;
-use igor_core::format::{
-    Finding, HistoryFile, HistoryReport, HistorySegment, HistoryVerifier, Severity,
-};
+use igor_core::format::{Finding, HistoryReport, HistorySegment, HistoryVerifier, Severity};
+use igor_node::audit::Files;
 use serde::Serialize;
 
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
+use crate::folder::Folder;
 use crate::output::Output;
 use crate::problem::Problem;
 use crate::text;
-
-/// More bytes than any file of a history has.
-const FILE_BYTES_MAX: u64 = Limits::CEILING.state_bytes_max + 4096;
 
 /// Verifies a history and reports.
 pub(crate) fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Problem> {
     let mut verifier = HistoryVerifier::new(Limits::CEILING.state_bytes_max, args.did);
     let mut unreadable = Vec::new();
-    for path in files(&args.dir)? {
-        let name = file_name(&path);
-        match read(&path) {
+    let folder = Folder::open(&args.dir, "verify")?;
+    for name in folder.names() {
+        match folder.bytes(&name) {
             Ok(bytes) => verifier.add(&name, &bytes),
             Err(error) => unreadable.push(Line::unreadable(name, &error)),
         }
     }
-    if let Some(path) = current_checkpoint(&args.dir) {
-        let name = file_name(&path);
-        match read(&path) {
-            Ok(bytes) => verifier.add_current(&name, &bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => unreadable.push(Line::unreadable(name, &error)),
-        }
+    match folder.current_bytes() {
+        Ok(Some((name, bytes))) => verifier.add_current(&name, &bytes),
+        Ok(None) => {}
+        Err(error) => unreadable.push(Line::unreadable("current checkpoint".to_owned(), &error)),
     }
     let report = verifier.finish();
     let body = Body::new(&args.dir, &report, unreadable);
@@ -49,48 +42,6 @@ pub(crate) fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Problem> {
         format_args!("verify {}: the history is not valid", args.dir.display()),
         "Each finding above names its file; compare them with a backup.",
     ))
-}
-
-/// The files of `dir`, sorted by name.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let attempt = |error: io::Error| {
-        Problem::new(
-            format_args!("read the history {}: {error}", dir.display()),
-            "Give a folder that exists and can be read, such as checkpoints/history/heartbeat.",
-        )
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(attempt)? {
-        let path = entry.map_err(attempt)?.path();
-        if !path.is_dir() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    if files.iter().any(|path| HistoryFile::is_checkpoint(&file_name(path))) {
-        return Ok(files);
-    }
-    Err(Problem::new(
-        format_args!("verify {}: the folder holds no checkpoint (*.ckpt)", dir.display()),
-        "Give the folder of one agent's history, such as checkpoints/history/heartbeat.",
-    ))
-}
-
-/// Where the current checkpoint of this history lies, if the folder is part of a data directory.
-fn current_checkpoint(dir: &Path) -> Option<PathBuf> {
-    let dir = fs::canonicalize(dir).ok()?;
-    let agent = dir.file_name()?.to_str()?;
-    Some(dir.parent()?.parent()?.join(format!("{agent}.checkpoint")))
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[derive(Serialize)]

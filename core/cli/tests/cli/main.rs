@@ -3,6 +3,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a field that is missing fails the test")]
 
+mod audit;
 mod basics;
 mod config;
 mod crash;
