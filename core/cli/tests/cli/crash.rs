@@ -276,6 +276,16 @@ fn check(meter: &'static str, engines: &[&str]) {
     }
     let verified = life.place.verify("heartbeat");
     assert_eq!((verified.code, &verified.document()["valid"]), (Some(0), &true.into()));
+    let other = if engines[0] == "wasmi" { "wasmtime" } else { "wasmi" };
+    let dir = life.place.text("data/history/heartbeat");
+    let args = ["audit", &dir, "--wasm", &life.module, "--engine", other, "--output", "json"];
+    let audit = ask(args);
+    assert_eq!((audit.code, audit.stderr.as_str()), (Some(0), ""), "{audit:#?}");
+    let audit = audit.document();
+    let ticks = account.ticks.last_key_value().map(|(tick, _)| *tick);
+    assert_eq!((&audit["verdict"], audit["ticks"].as_u64()), (&"proven".into(), ticks));
+    let charges = ["exact", "from_time"].map(|kind| amount(&audit["charges"], kind));
+    assert_eq!(charges[0] + charges[1], account.charged, "every charge was computed again");
 }
 
 #[test]
