@@ -8,6 +8,7 @@
 )]
 
 mod agents;
+mod coverage;
 mod verify;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Agents(agents::Args),
+    Coverage(coverage::Args),
     /// Check format, lints, documentation and licenses; change nothing.
     Lint,
     /// Check everything that must hold before a change is merged; change nothing.
@@ -37,8 +39,12 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = coverage::as_wrapper() {
+        return ended;
+    }
     let outcome = match Cli::parse().task {
         Task::Agents(args) => agents::run(&args),
+        Task::Coverage(args) => coverage::run(&args),
         Task::Lint => verify::lint(),
         Task::Verify => verify::verify(),
         Task::Fix => verify::fix(),
