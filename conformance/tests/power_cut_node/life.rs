@@ -3,7 +3,7 @@
 //! at the first failure. What must hold afterwards is not said here.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use conformance::disk::SimDisk;
 use conformance::world::{Guest, World, amount, verify};
@@ -19,6 +19,7 @@ use igor_storage_fs::{FsConfig, FsStorage};
 
 use crate::faulty::{Fault, Faulty};
 
+const NAME: &str = "counter";
 const COUNTER: &str = include_str!("../../fixtures/node/counter.wat");
 const ALL: &str =
     r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
@@ -51,11 +52,16 @@ pub(crate) struct Standing {
 }
 
 pub(crate) fn guest() -> Guest {
-    Guest { budget: Some(amount("1")), ..Guest::wat("counter", COUNTER, ALL) }
+    // Translated once; this is asked for thousands of times.
+    static GUEST: LazyLock<Guest> = LazyLock::new(|| {
+        let budget = Some(amount("1"));
+        Guest { budget, ..Guest::wat(NAME, COUNTER, ALL) }
+    });
+    GUEST.clone()
 }
 
 pub(crate) fn agent() -> AgentId {
-    guest().agent.parse().unwrap()
+    NAME.parse().unwrap()
 }
 
 pub(crate) fn world(disk: &SimDisk, fault: Fault) -> World {
