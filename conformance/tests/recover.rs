@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use conformance::disk::{Crash, SimDisk, enumerate};
 use conformance::engine::mutant::{Fault, mutant};
-use conformance::world::{Guest, Transcript, World, amount, verify};
+use conformance::world::{Guest, Transcript, World, amount, lockstep_until, verify};
+use igor_core::Storage;
 use igor_core::format::{
     AgentId, AgentRecord, Checkpoint, Entry, Epoch, Hash, Price, Record, Segment, Seq, Tick,
 };
 use igor_core::storage::{Group, Key, Scope};
-use igor_core::{Clock, Storage};
 use igor_node::audit::{Gap, Piece, Proof, Verdict};
 use igor_node::{
-    Carried, CheckPlan, Command, Event, LaunchError, Launched, OnDivergence, OnHiddenState,
-    OpenError, Recovery, RunEvent, StopReason, Ticked, recover,
+    CheckPlan, LaunchError, Launched, OnDivergence, OnHiddenState, OpenError, Recovery, RunEvent,
+    StopReason, Ticked, recover,
 };
 use igor_storage_fs::{FsConfig, FsStorage};
 
@@ -62,31 +62,11 @@ fn crashed_in(mut world: World) -> (World, Ticked) {
 
 /// Runs until a tick has been shown, and no further.
 fn crash(launched: &mut Launched, world: &World) -> Ticked {
-    let Launched { driver, worker, .. } = launched;
-    let mut timer_ns = 0;
-    driver.begin(world.clock.monotonic_ns());
-    loop {
-        let event = match driver.poll().map(|command| worker.carry_out(command, driver.purse())) {
-            None => {
-                world.clock.advance_to(timer_ns);
-                Event::Timer
-            }
-            Some(Carried::Out(event)) => event,
-            Some(Carried::Back(Command::Commit(batch))) => {
-                Event::Committed(pollster::block_on(store(world).commit(batch)).pop().unwrap())
-            }
-            Some(Carried::Back(Command::SetTimer(at_ns))) => {
-                timer_ns = at_ns;
-                continue;
-            }
-            Some(Carried::Back(Command::Emit(RunEvent::Ticked(ticked))))
-                if ticked.tick.0 == CRASH_AFTER =>
-            {
-                return ticked;
-            }
-            Some(Carried::Back(_)) => continue,
-        };
-        driver.handle(world.clock.monotonic_ns(), event);
+    let is_last = |event: &RunEvent| matches!(event, RunEvent::Ticked(ticked) if ticked.tick.0 == CRASH_AFTER);
+    let (events, _) = lockstep_until(launched, store(world), &world.clock, is_last);
+    match events.last() {
+        Some(RunEvent::Ticked(ticked)) => ticked.clone(),
+        other => panic!("{other:?}"),
     }
 }
 

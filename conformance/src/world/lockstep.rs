@@ -1,8 +1,10 @@
 //! Runs a launched agent to its end on the calling thread, letting a [`SteppingClock`] jump from timer
 //! to timer. It is the node's shell without waiting, and decides as little.
 
+use std::ops::ControlFlow;
+
 use igor_core::{Clock, Storage};
-use igor_node::{Carried, Command, Event, Launched, RunEvent, StopReason};
+use igor_node::{Launched, RunEvent, StopReason};
 
 use super::SteppingClock;
 
@@ -59,41 +61,17 @@ pub fn lockstep_until(
     clock: &SteppingClock,
     mut is_enough: impl FnMut(&RunEvent) -> bool,
 ) -> (Vec<RunEvent>, Option<StopReason>) {
-    let Launched { driver, worker, verifier, .. } = launched;
     let mut events = Vec::new();
-    let mut timer_ns = 0;
-    driver.begin(clock.monotonic_ns());
-    loop {
-        let Some(command) = driver.poll() else {
-            clock.advance_to(timer_ns);
-            driver.handle(clock.monotonic_ns(), Event::Timer);
-            continue;
-        };
-        let event = match worker.carry_out(command, driver.purse()) {
-            Carried::Out(event) => event,
-            Carried::Back(Command::Commit(batch)) => {
-                let result = pollster::block_on(storage.commit(batch)).pop();
-                Event::Committed(result.expect("a batch of one group has one result"))
-            }
-            Carried::Back(Command::Verify(job)) => {
-                let verifier = verifier.as_mut().expect("what is checked has a verifier");
-                Event::Verified(verifier.check(job))
-            }
-            Carried::Back(Command::SetTimer(at_ns)) => {
-                timer_ns = at_ns;
-                continue;
-            }
-            Carried::Back(Command::Emit(event)) => {
-                let is_enough = is_enough(&event);
-                events.push(event);
-                if is_enough {
-                    return (events, None);
-                }
-                continue;
-            }
-            Carried::Back(Command::Finish(reason)) => return (events, Some(reason)),
-            Carried::Back(_) => continue,
-        };
-        driver.handle(clock.monotonic_ns(), event);
-    }
+    let mut time = |timer_ns: Option<u64>| {
+        timer_ns.iter().for_each(|at_ns| clock.advance_to(*at_ns));
+        clock.monotonic_ns()
+    };
+    let mut sink = |event| {
+        let is_enough = is_enough(&event);
+        events.push(event);
+        if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let run = igor_node::lockstep(launched, storage, &mut time, &mut sink);
+    let reason = pollster::block_on(run);
+    (events, reason)
 }

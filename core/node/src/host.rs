@@ -11,6 +11,7 @@ use igor_core::{Clock, Entropy, Limits, Trap};
 
 use crate::abi::Binding;
 use crate::arguments::Arguments;
+use crate::simulate::Answers;
 use crate::wasi::{LineBuffers, StandIn};
 
 /// Gas for each started eight bytes that a hostcall moves.
@@ -38,6 +39,15 @@ pub(crate) struct Wallet {
     pub(crate) price: Price,
     /// The agent's receipts, encoded.
     pub(crate) receipts: Arc<[Vec<u8>]>,
+    /// What is answered in place of the node, in a simulation.
+    pub(crate) answers: Option<Arc<Answers>>,
+}
+
+impl Wallet {
+    /// What is answered instead of what the node would say, if anything is.
+    pub(crate) fn answer(&self, kind: ObservationKind) -> Option<i64> {
+        self.answers.as_ref().and_then(|answers| answers.next(kind))
+    }
 }
 
 /// Which capabilities change how WASI is served.

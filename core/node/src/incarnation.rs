@@ -17,13 +17,23 @@ use crate::abi::{CHECKPOINT, CHECKPOINT_PTR, INIT, INITIALIZE, MALLOC, RESUME, T
 use crate::host::{Environment, GuestIdentity, NodeHost, Operation, Wallet, gas_for_bytes};
 use crate::program::Program;
 use crate::purse::Purse;
+use crate::simulate::Answers;
 use crate::wasi::StandIn;
 
 /// A running agent.
 pub struct Incarnation {
     instance: Box<dyn Instance>,
     environment: Environment,
-    receipts: Arc<[Vec<u8>]>,
+    holdings: Holdings,
+}
+
+/// What an agent finds outside itself, beside time and randomness.
+#[derive(Debug, Clone)]
+pub(crate) struct Holdings {
+    /// Its receipts, encoded.
+    pub(crate) receipts: Arc<[Vec<u8>]>,
+    /// What is answered in place of the node, in a simulation.
+    pub(crate) answers: Option<Arc<Answers>>,
 }
 
 /// What an incarnation is started from.
@@ -128,6 +138,19 @@ impl Incarnation {
         opening: &Opening<'_>,
         record: Option<Observations>,
     ) -> Report<(Self, Option<Vec<u8>>)> {
+        let holdings = Holdings { receipts: Arc::clone(receipts), answers: None };
+        Self::start_with(program, environment, holdings, purse, opening, record)
+    }
+
+    /// The same, with more outside itself than receipts.
+    pub(crate) fn start_with(
+        program: &Program,
+        environment: &Environment,
+        holdings: Holdings,
+        purse: &Purse,
+        opening: &Opening<'_>,
+        record: Option<Observations>,
+    ) -> Report<(Self, Option<Vec<u8>>)> {
         let host = NodeHost::new(
             environment,
             Arc::clone(&program.bindings),
@@ -146,8 +169,7 @@ impl Incarnation {
                 };
             }
         };
-        let mut incarnation =
-            Self { instance, environment: environment.clone(), receipts: Arc::clone(receipts) };
+        let mut incarnation = Self { instance, environment: environment.clone(), holdings };
         let report = incarnation.operate(Operation::Start(opening.tick), purse, record, |run| {
             if program.has_start {
                 run.call(START, &[])?;
@@ -200,7 +222,8 @@ impl Incarnation {
         let wallet = Wallet {
             budget: purse.budget,
             price: purse.price,
-            receipts: Arc::clone(&self.receipts),
+            receipts: Arc::clone(&self.holdings.receipts),
+            answers: self.holdings.answers.clone(),
         };
         host(&mut *self.instance).begin(operation, wallet, record);
         let now_ns = self.environment.clock.monotonic_ns();

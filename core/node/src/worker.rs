@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
+use igor_core::Entropy;
 use igor_core::format::{Record, SegmentOpening, Tick};
 
 use crate::driver::{Command, Event};
 use crate::host::{Environment, GuestIdentity};
-use crate::incarnation::{Incarnation, Opening};
+use crate::incarnation::{Holdings, Incarnation, Opening};
 use crate::program::Program;
 use crate::purse::Purse;
 use crate::replay::{Arrived, Refutation, SegmentReplay};
@@ -27,7 +28,7 @@ pub struct Worker {
     program: Program,
     environment: Environment,
     identity: GuestIdentity,
-    receipts: Arc<[Vec<u8>]>,
+    holdings: Holdings,
     incarnation: Option<Incarnation>,
     native_stack_bytes: usize,
 }
@@ -75,8 +76,15 @@ impl Worker {
         native_stack_bytes: usize,
     ) -> Self {
         let identity = GuestIdentity { code_hash: program.code_hash, public_key };
+        let holdings = Holdings { receipts, answers: None };
         let incarnation = None;
-        Self { program, environment, identity, receipts, incarnation, native_stack_bytes }
+        Self { program, environment, identity, holdings, incarnation, native_stack_bytes }
+    }
+
+    /// Lets the guest find this outside itself from its next start on.
+    pub(crate) fn move_into(&mut self, entropy: Arc<dyn Entropy>, holdings: Holdings) {
+        self.environment.entropy = entropy;
+        self.holdings = holdings;
     }
 
     /// The stack that guest calls need, in bytes.
@@ -106,8 +114,8 @@ impl Worker {
         self.incarnation = None;
         let opening = Opening { identity: self.identity, tick, state };
         let (program, environment) = (&self.program, &self.environment);
-        let report =
-            Incarnation::start(program, environment, &self.receipts, purse, &opening, None);
+        let holdings = self.holdings.clone();
+        let report = Incarnation::start_with(program, environment, holdings, purse, &opening, None);
         Event::Started(report.map(|(incarnation, state)| {
             self.incarnation = Some(incarnation);
             state
@@ -123,7 +131,7 @@ impl Worker {
         purse: &Purse,
     ) -> Event {
         self.incarnation = None;
-        let (program, receipts) = (self.program.clone(), Arc::clone(&self.receipts));
+        let (program, receipts) = (self.program.clone(), Arc::clone(&self.holdings.receipts));
         let meter = Arc::clone(&purse.meter);
         let mut replay =
             SegmentReplay::new(program, &self.environment, meter, receipts, opening, state);

@@ -12,14 +12,16 @@ const BUFFER_TOO_SMALL: i32 = -4;
 
 /// `wallet_balance`: the budget before the current call is charged, in microcents.
 pub(super) fn balance(host: &mut NodeHost) -> Result<i64, Trap> {
-    let budget = host.wallet.budget.get();
-    host.recorder.observe_i64(ObservationKind::WALLET_BALANCE, || budget)
+    let (wallet, kind) = (&host.wallet, ObservationKind::WALLET_BALANCE);
+    let budget = || wallet.answer(kind).unwrap_or(wallet.budget.get());
+    host.recorder.observe_i64(kind, budget)
 }
 
 /// `node_price`: microcents per nominal second.
 pub(super) fn price(host: &mut NodeHost) -> Result<i64, Trap> {
-    let price = host.wallet.price.microcents().get();
-    host.recorder.observe_i64(ObservationKind::NODE_PRICE, || price)
+    let (wallet, kind) = (&host.wallet, ObservationKind::NODE_PRICE);
+    let price = || wallet.answer(kind).unwrap_or(wallet.price.microcents().get());
+    host.recorder.observe_i64(kind, price)
 }
 
 /// `wallet_receipt_count`: how many receipts there are.

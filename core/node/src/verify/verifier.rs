@@ -8,7 +8,7 @@ use igor_core::format::{
     SegmentOpening, Tick,
 };
 use igor_core::meter::Usage;
-use igor_core::{Engine, Meter};
+use igor_core::{Clock, Engine, Meter};
 
 use super::checks::first_tick;
 use super::{CheckKind, Job, RecordedTick, Verdict, Verification};
@@ -41,6 +41,11 @@ impl Verifier {
         let identity = GuestIdentity { code_hash: module.code_hash(), public_key };
         let environment = for_replay(environment);
         Self { engine, module, program: None, environment, identity, meter }
+    }
+
+    /// Measures how long checks take by this clock.
+    pub(crate) fn keep_time_by(&mut self, clock: Arc<dyn Clock>) {
+        self.environment.clock = clock;
     }
 
     /// The stack that checks need, in bytes.
