@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use igor_core::format::{AgentId, Did, Microcents};
 
+use crate::command::simulate;
 use crate::exit;
 use crate::output::Format;
 
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     /// Run an agent: start it, or continue it if the directory already holds it
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Try an agent in a world made of a seed: nothing is kept and nothing is waited for
+    #[command(after_long_help = SIMULATE_EXAMPLES)]
+    Simulate(SimulateArgs),
     /// Continue an agent from a checkpoint file that came from elsewhere
     #[command(after_long_help = RESUME_EXAMPLES)]
     Resume(ResumeArgs),
@@ -218,6 +222,50 @@ pub(crate) struct NodeArgs {
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     pub(crate) durability: Option<String>,
+}
+
+/// Arguments of `igor simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The agent's module
+    #[arg(value_name = "AGENT.WASM", value_hint = ValueHint::FilePath)]
+    pub(crate) wasm: PathBuf,
+    /// Stop after this many ticks
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) ticks: u64,
+    /// What randomness and the agent's identity grow from
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How much after 1970-01-01T00:00:01Z the clock starts, in nanoseconds or such as 1h
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = simulate::nanoseconds)]
+    pub(crate) clock_start: u64,
+    /// How much later each reading of the clock is than the one before
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = simulate::nanoseconds)]
+    pub(crate) clock_step: u64,
+    /// Repeat every tick from the state before it and every segment on another engine
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Answers of hostcalls, one list each, in TOML or in JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) script: Option<PathBuf>,
+    /// The agent's name in the output [default: the module's file name]
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent_id: Option<AgentId>,
+    /// The engine that runs the agent [default: wasmtime]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) engine: Option<String>,
+    /// The meter that charges the agent [default: gas]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) meter: Option<String>,
+    /// What a second costs, in units; more than 0 [default: 0.001]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) price: Option<String>,
+    /// What the agent is given, in units [default: 1.0]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) budget: Option<String>,
+    /// What the agent may use [default: AGENT.manifest.json beside the module; without one, everything]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) manifest: Option<String>,
 }
 
 /// Arguments of `igor fund`.
@@ -408,6 +456,27 @@ Examples:
 Stop it with Ctrl-C: it finishes its tick and writes a checkpoint. A second Ctrl-C cancels the tick.
 Run the same command again and it continues. Every setting can also stand in a configuration file
 (`igor config example`) or in the environment, as IGOR_ENGINE__PLUGIN=wasmi.";
+
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  igor simulate agent.wasm --ticks 100 --verify
+  igor simulate agent.wasm --seed 7 --clock-start 1h --clock-step 250ms --output json
+  igor simulate agent.wasm --script answers.toml
+
+A script holds a list for each hostcall, used up from the front; what it does not answer, the simulation
+does. Money is in microcents, the clock in nanoseconds since 1970, bytes are hexadecimal:
+
+  wallet_balance = [1000000, 0]
+  node_price = [1000]
+  clock_now = [1700000000000000000]
+  rand_bytes = [\"00ff\", \"a1\"]
+  wallet_receipt = [\"0102\"]
+
+The same seed and script give the same output on every engine and machine. Exit code 1 if the agent
+traps, or if --verify finds one of
+  divergence    the other engine comes to something else
+  hidden_state  a tick depends on more than the state that the agent saves
+  unverified    a tick or segment could not be repeated";
 
 const RESUME_EXAMPLES: &str = "\
 Examples:

@@ -44,6 +44,7 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
     hardening::protect_secrets();
     match command {
         Command::Run(args) => command::run::run(&args, &common),
+        Command::Simulate(args) => command::simulate::run(&args, &common),
         Command::Resume(args) => command::resume::run(&args, &common),
         Command::Fund(args) => command::fund::run(&args, &common),
         Command::Recover(args) => command::recover::run(&args, &common),

@@ -17,6 +17,9 @@ const DEFAULT_ENGINE: &str = "wasmtime";
 const DEFAULT_STORAGE: &str = "fs";
 const DEFAULT_METER: &str = "wall";
 
+/// The meter of a simulation: it charges the same on every machine.
+pub(crate) const SIMULATED_METER: &str = "gas";
+
 /// A storage that keeps nothing beyond the process.
 pub(crate) const VOLATILE_STORAGE: &str = "memory";
 

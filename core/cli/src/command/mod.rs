@@ -15,4 +15,5 @@ pub(crate) mod recover;
 pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod simulate;
 pub(crate) mod verify;

@@ -17,6 +17,7 @@ mod recover;
 mod refusals;
 mod resume;
 mod run;
+mod simulate;
 mod support;
 mod terminal;
 mod verify;
