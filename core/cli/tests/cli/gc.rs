@@ -12,6 +12,11 @@ fn gc(place: &Place, args: &[&str]) -> Answer {
     ask(all)
 }
 
+fn gc_text(place: &Place, args: &[&str]) -> String {
+    let data = place.data();
+    ask([&["gc", "--checkpoint-dir", &data], args].concat()).done()
+}
+
 fn removed(document: &Value) -> Vec<(&str, u64)> {
     let agents = document["agents"].as_array().expect("a list");
     let of = |agent: &'_ Value| agent["removed"].as_u64().expect("a number");
@@ -36,6 +41,9 @@ fn segments_beyond_the_size_give_way_to_their_sums() {
     );
     let plan = gc(&place, &["heartbeat", "--keep", "0", "--dry-run"]).document();
     assert_eq!(removed(&plan), [("heartbeat", segments)]);
+    let text = gc_text(&place, &["--keep", "0", "--dry-run"]);
+    let words = format!("heartbeat: {segments} segments would be removed up to tick 2, ");
+    assert!(text.starts_with(&words) && text.ends_with("; 0 stay, 0 bytes\n"), "{text}");
     assert_eq!(place.kept(), kept, "nothing was to be changed");
 
     let done = gc(&place, &["heartbeat", "--keep", "0"]).document();
