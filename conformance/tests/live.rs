@@ -13,6 +13,7 @@ use igor_core::trap::CallError;
 use igor_engine_wasmi as _;
 use igor_engine_wasmtime as _;
 use igor_meter_gas as _;
+use igor_node::audit::ContrastKind;
 use igor_node::{
     CheckKind, CheckPlan, LaunchError, OnDivergence, OnHiddenState, OpenError, RunEvent,
     StopReason, Verdict, Verification,
@@ -122,6 +123,30 @@ fn an_engine_that_computes_something_else_is_caught_within_one_segment() {
             "it stays stopped: {again}"
         );
     }
+}
+
+#[test]
+fn bisecting_names_the_tick_in_which_an_engine_computes_something_else() {
+    let (sound, honest) = (World::in_memory("wasmi"), honest());
+    sound.run(&honest, 23).unwrap();
+    let past = sound.past(&honest);
+    let other = World::in_memory("wasmtime");
+    let module = &honest.module[..];
+    assert_eq!(past.bisect((&sound, module), (&other, module)), (23, None));
+    for tick in [1, 7, 23] {
+        let mut spoilt = World::in_memory("wasmtime");
+        spoilt.node.engine.0 = miscompiling(Arc::clone(&spoilt.node.engine.0), tick);
+        let (before, contrast) = past.bisect((&sound, module), (&spoilt, module));
+        let contrast = contrast.unwrap_or_else(|| panic!("tick {tick} is not found"));
+        let found = (usize::try_from(contrast.tick.0).unwrap(), contrast.kind);
+        assert_eq!(found, (tick, ContrastKind::State(0)));
+        assert_eq!(usize::try_from(before).unwrap(), tick - 1);
+    }
+    let mut spoilt = World::in_memory("wasmtime");
+    spoilt.node.engine.0 = mutant(Arc::clone(&spoilt.node.engine.0), Fault::MiscountsGas);
+    let (_, contrast) = past.bisect((&spoilt, module), (&sound, module));
+    let contrast = contrast.map(|contrast| (contrast.tick.0, contrast.kind.name()));
+    assert_eq!(contrast, Some((0, "gas")), "the first start counts, too");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use igor_core::Engine;
 use igor_core::format::{Checkpoint, Decoder};
 use igor_core::plugin::Registry;
 use igor_core::storage::Key;
+use igor_node::audit::Verdict;
 use igor_node::{RunEvent, StopReason};
 
 include!(concat!(env!("OUT_DIR"), "/linked.rs"));
@@ -82,11 +83,18 @@ fn live_in_runs(module: &[u8], manifest: &str, ticks: &[u64]) -> (Vec<Transcript
     let registry = Registry::<dyn Engine>::linked().expect("plugin names differ");
     let engines = EXPECTED.iter().filter(|plugin| plugin.starts_with("engine::")).count();
     assert_eq!(registry.entries().len(), engines, "every engine is linked");
-    let mut lives = registry.entries().iter().map(|entry| {
-        let world = World::in_memory(entry.name);
+    let names: Vec<_> = registry.entries().iter().map(|entry| entry.name).collect();
+    let mut lives = names.iter().enumerate().map(|(index, name)| {
+        let world = World::in_memory(name);
         let guest = Guest::new("guest", module, manifest);
         let run = |ticks: &u64| run(&world, &guest, *ticks);
-        (entry.name, ticks.iter().map(run).collect::<Vec<_>>(), state(&world))
+        let transcripts: Vec<_> = ticks.iter().map(run).collect();
+        // What it lived here is proven there.
+        let other = names.iter().cycle().nth(index + 1).expect("an engine is linked");
+        let audit = world.past(&guest).audit(other);
+        assert_eq!(audit.verdict(), Verdict::Proven, "{name}: {:#?}", audit.refutations);
+        assert_eq!(audit.ticks, ticks.iter().sum::<u64>(), "{name}");
+        (*name, transcripts, state(&world))
     });
     let (first, transcripts, state) = lives.next().expect("an engine is linked");
     for (name, other_transcripts, other_state) in lives {
