@@ -21,6 +21,7 @@ pub mod harness;
 pub mod hostile;
 pub mod meter;
 pub mod mutants;
+pub mod replay;
 mod seed;
 pub mod storage;
 pub mod world;

@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
-use std::path::Path;
-
 use conformance::world::{Guest, Transcript, World, amount};
 use igor_core::Engine;
 use igor_core::format::{Microcents, Price};
@@ -29,13 +26,6 @@ fn engines() -> Vec<&'static str> {
     let names: Vec<_> = registry.entries().iter().map(|entry| entry.name).collect();
     assert!(names.len() >= 2, "only {names:?} are linked");
     names
-}
-
-fn prebuilt(agent: &str) -> Guest {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agents/prebuilt");
-    let module = fs::read(folder.join(format!("{agent}.wasm"))).unwrap();
-    let manifest = fs::read_to_string(folder.join(format!("{agent}.manifest.json"))).unwrap();
-    Guest::new(agent, &module, &manifest)
 }
 
 /// What a run told, but for the name of the engine; the reason if it was refused.
@@ -69,7 +59,7 @@ fn agreed(guest: &Guest, ticks: u64, world: impl Fn(&str) -> World) -> Result<Tr
 #[test]
 fn a_thousand_ticks_of_each_agent_are_the_same() {
     for agent in ["heartbeat", "liquidation", "survivor"] {
-        let transcript = agreed(&prebuilt(agent), 1_000, World::in_memory).unwrap();
+        let transcript = agreed(&Guest::prebuilt(agent), 1_000, World::in_memory).unwrap();
         assert_eq!(transcript.reason, StopReason::Ticks, "{agent}");
         assert_eq!(transcript.ticks().count(), 1_000, "{agent}");
         assert!(transcript.lines().count() > 100, "{agent} logs");
@@ -81,9 +71,9 @@ fn a_call_stops_at_the_same_gas() {
     let guests = [
         Guest::wat("counter", COUNTER, ALL),
         Guest::wat("trapper", THIRD_TICK_TRAPS, "{}"),
-        prebuilt("heartbeat"),
-        prebuilt("liquidation"),
-        prebuilt("survivor"),
+        Guest::prebuilt("heartbeat"),
+        Guest::prebuilt("liquidation"),
+        Guest::prebuilt("survivor"),
     ];
     for guest in &guests {
         let mut stops = Vec::new();

@@ -29,13 +29,13 @@ pub(crate) use self::settings::section;
 use crate::Case;
 use crate::storage::{self, StorageFixture, child};
 
-/// Runs every suite on every linked plugin; those named in `expected`, as `<kind>::<name>`, must be
-/// linked.
+/// Runs every suite on every linked plugin, and the replay suite on every linked engine; those named in
+/// `expected`, as `<kind>::<name>`, must be linked.
 pub fn run_workspace(expected: &[&str]) -> ExitCode {
     if let Some(code) = child::serve_if_asked() {
         return code;
     }
-    Harness::of_environment(expected).engines("").storages("").meters("").run()
+    Harness::of_environment(expected).engines("").replays().storages("").meters("").run()
 }
 
 /// Runs the engine suite on the linked engines; `config` is the text of their section.

@@ -13,6 +13,7 @@ use super::settings::section;
 use crate::Case;
 use crate::engine::EngineSubject;
 use crate::meter::MeterSubject;
+use crate::replay::ReplaySubject;
 use crate::storage::{self, PluginFixture, StorageFixture};
 
 /// What a case may need of stack beside what the engine states.
@@ -49,6 +50,10 @@ pub(super) fn run_engine_case(plugin: &Plugin<dyn Engine>, case: Case<EngineSubj
     if let Err(panic) = thread.join() {
         panic::resume_unwind(panic);
     }
+}
+
+pub(super) fn run_replay_case(plugin: &Plugin<dyn Engine>, case: Case<ReplaySubject>) {
+    (case.run)(&ReplaySubject::linked(plugin.entry.name));
 }
 
 pub(super) fn run_storage_case(plugin: &Plugin<dyn Storage>, case: Case<dyn StorageFixture>) {

@@ -11,11 +11,12 @@ use igor_core::plugin::{Kind, Registry};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::plugin::{
-    Plugin, inapplicable_storage_cases, run_engine_case, run_meter_case, run_storage_case,
+    Plugin, inapplicable_storage_cases, run_engine_case, run_meter_case, run_replay_case,
+    run_storage_case,
 };
 use super::settings::Settings;
 use crate::seed::{SEED_VARIABLE, seed};
-use crate::{Case, engine, meter, storage};
+use crate::{Case, engine, meter, replay, storage};
 
 /// The suites of one run, and what is wrong with the plugins that they should run on.
 pub(super) struct Harness {
@@ -54,6 +55,11 @@ impl Harness {
         self.suite(config, engine::cases(), run_engine_case)
     }
 
+    /// What is recorded on each linked engine is executed again on all of them.
+    pub(super) fn replays(self) -> Self {
+        self.suite_as("replay", "", replay::cases(), |_| Vec::new(), run_replay_case)
+    }
+
     pub(super) fn storages(self, config: &str) -> Self {
         self.suite_except(config, storage::cases(), inapplicable_storage_cases, run_storage_case)
     }
@@ -88,7 +94,23 @@ impl Harness {
     /// The same, but cases that `skip` names for a plugin are listed as ignored: they need something
     /// that it does not offer.
     pub(super) fn suite_except<T, S>(
+        self,
+        config: &str,
+        cases: Vec<Case<S>>,
+        skip: fn(&Plugin<T>) -> Vec<&'static str>,
+        run: fn(&Plugin<T>, Case<S>),
+    ) -> Self
+    where
+        T: ?Sized + Kind,
+        S: ?Sized + 'static,
+    {
+        self.suite_as(T::WORD, config, cases, skip, run)
+    }
+
+    /// The same; the cases are listed under `word`.
+    fn suite_as<T, S>(
         mut self,
+        word: &'static str,
         config: &str,
         cases: Vec<Case<S>>,
         skip: fn(&Plugin<T>) -> Vec<&'static str>,
@@ -109,7 +131,7 @@ impl Harness {
             self.problems.push(format!("no {} is linked", T::WORD));
         }
         if cases.is_empty() {
-            self.problems.push(format!("the {} suite has no case", T::WORD));
+            self.problems.push(format!("the {word} suite has no case"));
         }
         let selected = self.settings.selected.get(T::WORD).cloned();
         for name in selected.iter().flatten().filter(|name| !names.contains(name)) {
@@ -123,7 +145,7 @@ impl Harness {
             let plugin = Plugin { entry: *entry, config: config.to_owned() };
             let skipped = skip(&plugin);
             self.trials.extend(cases.iter().map(|case| {
-                trial(&plugin, *case, run).with_ignored_flag(skipped.contains(&case.name))
+                trial(word, &plugin, *case, run).with_ignored_flag(skipped.contains(&case.name))
             }));
         }
         self
@@ -155,12 +177,12 @@ impl Harness {
     }
 }
 
-fn trial<T, S>(plugin: &Plugin<T>, case: Case<S>, run: fn(&Plugin<T>, Case<S>)) -> Trial
+fn trial<T, S>(word: &str, plugin: &Plugin<T>, case: Case<S>, run: fn(&Plugin<T>, Case<S>)) -> Trial
 where
     T: ?Sized + Kind,
     S: ?Sized + 'static,
 {
-    let name = format!("{}::{}::{}", T::WORD, plugin.entry.name, case.name);
+    let name = format!("{word}::{}::{}", plugin.entry.name, case.name);
     let (plugin, full_name) = (plugin.clone(), name.clone());
     Trial::test(name, move || {
         catch_unwind(AssertUnwindSafe(|| run(&plugin, case)))

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use igor_core::engine::EngineError;
 use igor_core::format::Hash;
+use igor_core::plugin::Registry;
 use igor_core::{Engine, Module, PreparedModule};
 
-use super::life::build;
+use super::life::context;
+use crate::harness::section;
 
 /// An engine that compiles each module once.
 struct Memoized {
@@ -37,12 +39,15 @@ impl Engine for Memoized {
 }
 
 /// The linked engine of this name.
-pub(super) fn engine(name: &str) -> Arc<dyn Engine> {
+pub(crate) fn engine(name: &str) -> Arc<dyn Engine> {
     static ENGINES: OnceLock<Mutex<HashMap<String, Arc<Memoized>>>> = OnceLock::new();
     let engines = ENGINES.get_or_init(Mutex::default);
     let mut engines = engines.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = engines.entry(name.to_owned()).or_insert_with(|| {
-        let engine = build::<dyn Engine>(name, "", Path::new(""));
+        let registry = Registry::<dyn Engine>::linked().expect("plugin names differ");
+        let section = section::<dyn Engine>(name, "");
+        let engine = registry.build(name, &section, &context(Path::new("")));
+        let engine = engine.unwrap_or_else(|error| panic!("{error}"));
         Arc::new(Memoized { engine, modules: Mutex::default() })
     });
     shared.clone()

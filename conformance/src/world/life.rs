@@ -1,6 +1,7 @@
 //! A node of linked plugins in a stepping world, and agents that live on it. What a test has to say is
 //! which guest, which plugins and how long; everything else has a default.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use igor_core::format::{AgentKey, Microcents, Price};
 use igor_core::gas::CancelFlag;
 use igor_core::plugin::{ConfigSection, Context, Kind, Registry};
-use igor_core::{Clock, Limits, Meter, Storage};
+use igor_core::{Clock, Engine, Limits, Meter, Storage};
 use igor_node::{CommitMode, Defaults, LaunchError, Launched, Node, Plan, Request, launch};
 
 use super::engines::engine as shared_engine;
@@ -47,6 +48,19 @@ impl Guest {
         }
     }
 
+    /// One of the example agents, as it is checked in.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    pub fn prebuilt(agent: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agents/prebuilt");
+        let read = |name: String| {
+            fs::read(folder.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let manifest = String::from_utf8(read(format!("{agent}.manifest.json")));
+        Self::new(agent, &read(format!("{agent}.wasm")), &manifest.expect("manifests are text"))
+    }
+
     /// A guest written as text, with this manifest.
     ///
     /// # Panics
@@ -76,10 +90,15 @@ pub struct World {
 impl World {
     /// A node with this engine and a memory of its own.
     pub fn in_memory(engine: &str) -> Self {
+        Self::running((shared_engine(engine), engine.to_owned()))
+    }
+
+    /// A node with this engine, which has this name, and a memory of its own.
+    pub fn running(engine: (Arc<dyn Engine>, String)) -> Self {
         static WORLDS: AtomicU64 = AtomicU64::new(0);
         let name = format!("name = \"world {}\"", WORLDS.fetch_add(1, Ordering::Relaxed));
         let storage = build::<dyn Storage>("memory", &name, Path::new(""));
-        Self::with_storage(engine, storage, "memory")
+        Self::made(engine, storage, "memory")
     }
 
     /// A node with this engine and its files below `directory`.
@@ -89,10 +108,14 @@ impl World {
 
     /// A node with this engine and this storage.
     pub fn with_storage(engine: &str, storage: Arc<dyn Storage>, name: &str) -> Self {
+        Self::made((shared_engine(engine), engine.to_owned()), storage, name)
+    }
+
+    fn made(engine: (Arc<dyn Engine>, String), storage: Arc<dyn Storage>, name: &str) -> Self {
         let clock = Arc::new(SteppingClock::new(START_UNIX_NS, READING_NS));
         let node_clock: Arc<dyn Clock> = clock.clone();
         let node = Node {
-            engine: (shared_engine(engine), engine.to_owned()),
+            engine,
             storage: (storage, name.to_owned()),
             meter: Box::new(|name| {
                 let section = ConfigSection::empty(format!("meter.{name}"));
@@ -177,6 +200,6 @@ pub(crate) fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Pat
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn context(directory: &Path) -> Context {
+pub(super) fn context(directory: &Path) -> Context {
     Context { data_dir: directory.to_owned(), limits: Limits::default() }
 }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use igor_core::clock::EntropyError;
 use igor_core::{Clock, Entropy};
 
+pub(crate) use engines::engine;
 pub(crate) use life::build;
 pub use life::{Guest, World, amount};
 pub use lockstep::{Transcript, lockstep, lockstep_until};

@@ -62,8 +62,12 @@ impl Past {
 
     /// Audits part of the files on this engine.
     pub fn audit_scope(&self, engine: &str, scope: &Scope) -> Audit {
-        let world = World::in_memory(engine);
-        let environment = environment(&world);
+        self.audit_in(&World::in_memory(engine), scope)
+    }
+
+    /// Audits part of the files on the engine of this world.
+    pub fn audit_in(&self, world: &World, scope: &Scope) -> Audit {
+        let environment = environment(world);
         let means = Means {
             module: &self.module,
             engine: &*world.node.engine.0,
@@ -129,16 +133,16 @@ impl Past {
         self.copied.files.insert(name.to_owned(), segment.encode());
     }
 
-    /// Signs the last checkpoint again with a changed header; the segment before it is signed again,
-    /// too, and ends with the changed budget.
-    pub fn forge_last_checkpoint(&mut self, edit: impl FnOnce(&mut Header)) {
+    /// Signs the last checkpoint again with a changed header or state; the segment before it is signed
+    /// again, too, and ends with the changed budget.
+    pub fn forge_last_checkpoint(&mut self, edit: impl FnOnce(&mut Header, &mut Vec<u8>)) {
         let name = self.last_segment();
         let file = name.replace(".seg", ".ckpt");
         let honest = Checkpoint::decode(&self.copied.files[&file], u64::MAX).expect("a checkpoint");
-        let mut header = *honest.header();
-        edit(&mut header);
+        let (mut header, mut state) = (*honest.header(), honest.state().to_vec());
+        edit(&mut header, &mut state);
         let prev = honest.lineage().expect("it is signed").prev;
-        let forged = Checkpoint::sign(&self.agent, header, prev, honest.state().to_vec());
+        let forged = Checkpoint::sign(&self.agent, header, prev, state);
         self.copied.files.insert(file, forged.encode());
         self.copied.current = Some(forged.encode());
         self.forge(&name, |forgery| {

@@ -139,7 +139,7 @@ fn as_text(body: &Body) -> String {
         if let Some(problem) = &agent.problem {
             return format!("{agent_id}: nothing {verb}: {}\n", text::one_line(problem));
         }
-        let left = format!("{kept} stay, {kept_bytes} bytes");
+        let left = format!("{kept} of {kept_bytes} bytes stay");
         match agent.removed_to {
             None => format!("{agent_id}: no segment {verb}, {left}\n"),
             Some(tick) => {
