@@ -550,9 +550,10 @@ Examples:
 
 It trusts nobody but the agent's own key: signatures, chain and money are checked, and every segment is
 re-executed with what was recorded. States and gas must come out as recorded, and charges must follow;
-the gas meter's exactly, the wall meter's from the recorded time. Nothing is locked and nothing is
-changed. Exit code 0 if all is proven, 3 if nothing speaks against it but parts cannot be proven, 1 if
-something does.";
+the gas meter's exactly, the wall meter's from the recorded time. If the folder lies in a data
+directory, the journal since the last checkpoint is re-executed as well, but is unproven until it is
+sealed. Nothing is locked and nothing is changed. Exit code 0 if all is proven, 3 if nothing speaks
+against it but parts cannot be proven, 1 if something does.";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:

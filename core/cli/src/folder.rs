@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use igor_core::Limits;
-use igor_core::format::HistoryFile;
+use igor_core::format::{AgentId, HistoryFile};
 use igor_node::audit::Files;
 
 use crate::problem::Problem;
@@ -54,6 +54,13 @@ impl Folder {
         let dir = fs::canonicalize(&self.dir).ok()?;
         let agent = dir.file_name()?.to_str()?;
         Some(dir.parent()?.parent()?.join(format!("{agent}.checkpoint")))
+    }
+
+    /// The data directory that this history lies in, with the agent's name, if it lies in one.
+    pub(crate) fn data_dir(&self) -> Option<(String, AgentId)> {
+        let checkpoint = self.current_checkpoint().filter(|path| path.is_file())?;
+        let agent = checkpoint.file_stem()?.to_str()?.parse().ok()?;
+        Some((checkpoint.parent()?.to_str()?.to_owned(), agent))
     }
 
     /// The bytes of one of the files.

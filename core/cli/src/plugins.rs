@@ -20,6 +20,9 @@ const DEFAULT_METER: &str = "wall";
 /// The meter of a simulation: it charges the same on every machine.
 pub(crate) const SIMULATED_METER: &str = "gas";
 
+/// The storage whose agents are files in a directory.
+pub(crate) const FILE_STORAGE: &str = DEFAULT_STORAGE;
+
 /// A storage that keeps nothing beyond the process.
 pub(crate) const VOLATILE_STORAGE: &str = "memory";
 

@@ -1,18 +1,20 @@
 //! `igor audit`: proves a history by re-executing it, for somebody who trusts neither node nor disk.
 //! The judgement is igor-node's; this reads the files and reports.
 
+use igor_core::Storage;
 use igor_core::format::{Microcents, Tick};
-use igor_node::audit::{Audit, Piece, Proof, Refuted, Scope, Verdict, audit};
+use igor_node::audit::{Audit, Piece, Proof, Refuted, Scope, Verdict, audit, open_log};
 use serde::Serialize;
 
 use crate::agent;
 use crate::args::{AuditArgs, Common, PartArgs};
 use crate::exit::Exit;
+use crate::explain::Scene;
 use crate::folder::Folder;
-use crate::plugins::WITHOUT_CACHE;
+use crate::plugins::{FILE_STORAGE, WITHOUT_CACHE};
 use crate::problem::Problem;
 use crate::proving::Prover;
-use crate::runner::linked;
+use crate::runner::{block_on, linked};
 use crate::settings;
 use crate::start;
 use crate::text;
@@ -20,18 +22,34 @@ use crate::text;
 /// Audits a history and reports.
 pub(crate) fn run(args: &AuditArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [("--engine", "engine.plugin", args.part.engine.as_deref()), WITHOUT_CACHE];
+    let folder = Folder::open(&args.dir, "audit")?;
+    let beside = folder.data_dir();
+    let flags = [
+        ("--engine", "engine.plugin", args.part.engine.as_deref()),
+        ("HISTORY_DIR", "run.checkpoint_dir", beside.as_ref().map(|(dir, _)| dir.as_str())),
+        ("HISTORY_DIR", "storage.plugin", Some(FILE_STORAGE)),
+        WITHOUT_CACHE,
+    ];
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
-    let folder = Folder::open(&args.dir, "audit")?;
     let module = agent::module(&args.wasm)?;
+    let log = match beside {
+        Some((dir, agent)) => {
+            let scene = Scene { agent, dir: dir.into(), module: None };
+            let storage = config.build::<dyn Storage>(&plugins.storages);
+            let storage = storage.map_err(|error| scene.build(&error))?;
+            block_on(open_log(&*storage, &scene.agent))?.map_err(|error| scene.storage(&error))?
+        }
+        None => None,
+    };
     let prover = Prover::new(config, &plugins);
     let name = prover.engine_name();
     let engine = prover.engine(&name)?;
-    let scope = Scope { did: args.did, ..scope(&args.part) };
+    let scope = Scope { did: args.did, ..scope(&args.part)? };
     let mut bar = prover.bar();
     let result = prover.with([(&module, &engine)], |[means]| {
-        let result = audit(&folder, None, means, &scope, &mut |progress| bar.show(progress));
+        let result =
+            audit(&folder, log.as_ref(), means, &scope, &mut |progress| bar.show(progress));
         bar.clear();
         result
     })?;
@@ -49,9 +67,15 @@ pub(crate) fn run(args: &AuditArgs, common: &Common) -> Result<Exit, Problem> {
 }
 
 /// The ticks that matter.
-pub(crate) fn scope(part: &PartArgs) -> Scope {
-    let from = Tick(part.from.unwrap_or(0));
-    Scope { from, to: Tick(part.to.unwrap_or(u64::MAX)), ..Scope::default() }
+pub(crate) fn scope(part: &PartArgs) -> Result<Scope, Problem> {
+    let (from, to) = (part.from.unwrap_or(0), part.to.unwrap_or(u64::MAX));
+    if from > to {
+        return Err(Problem::usage(
+            format_args!("--from {from} --to {to}: there is no tick between them"),
+            "Give the smaller number first.",
+        ));
+    }
+    Ok(Scope { from: Tick(from), to: Tick(to), ..Scope::default() })
 }
 
 #[derive(Serialize)]

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ReplayArgs, common: &Common) -> Result<Exit, Problem> {
     let prover = Prover::new(config, &plugins);
     let name = prover.engine_name();
     let engine = prover.engine(&name)?;
-    let (scope, mut bar) = (scope(&args.part), prover.bar());
+    let (scope, mut bar) = (scope(&args.part)?, prover.bar());
     let begun_ns = prover.elapsed_ns();
     let result = prover.with([(&module, &engine)], |[means]| {
         let mut watch = |progress| bar.show(progress);

@@ -60,6 +60,10 @@ fn an_honest_history_is_proven_on_every_engine() {
     for words in ["Re-executed  12 ticks", "- proven: ticks 1 to 12\n", "\nPROVEN\n"] {
         assert!(text.contains(words), "{words} is missing: {text}");
     }
+    let beyond = audit(&dir, &module, &["--from", "13"]);
+    assert_eq!(beyond.code, Some(3), "where nothing is, nothing is proven: {beyond:#?}");
+    let turned = audit(&dir, &module, &["--from", "7", "--to", "6"]);
+    turned.refused(2, &["--from 7 --to 6", "smaller number first"]);
     let part = audit(&dir, &module, &["--from", "6", "--to", "7"]).document();
     assert_eq!((&part["verdict"], &part["ticks"]), (&"proven".into(), &3.into()));
     assert_eq!(place.kept(), kept, "an audit changes nothing");
@@ -129,9 +133,14 @@ fn an_agent_is_replayed_with_its_open_journal() {
     let text = replay(&[]).done();
     assert!(text.contains(" ticks verified on wasmi in "), "{text}");
     assert!(text.contains(" ticks per second\n"), "{text}");
-    assert_eq!(place.kept(), kept, "a replay changes nothing");
-
     let dir = history(&place, "heartbeat");
+    let audited = audit(&dir, &module, &[]);
+    assert_eq!(audited.code, Some(3), "{audited:#?}");
+    let audited = audited.document();
+    assert_eq!(audited["proven"], json!([{ "after": 0, "to": 12 }]));
+    assert_eq!(audited["unproven"], document["unproven"]);
+    assert_eq!(place.kept(), kept, "neither changes anything");
+
     ask(["replay", &dir]).refused(2, &["module is not known", "--wasm"]);
     ask(["replay", &dir, "--wasm", &module]).done();
     ask(["replay", "nobody", "--checkpoint-dir", &data]).refused(1, &["no agent nobody"]);

@@ -56,16 +56,28 @@ impl Files for Copied {
     }
 }
 
+/// The records of an agent's log with the position of the first, which may lie before its current
+/// checkpoint; nothing for an empty log. It claims nothing and changes nothing.
+///
+/// # Errors
+/// When the store fails.
+pub async fn open_log(
+    storage: &dyn Storage,
+    agent: &AgentId,
+) -> Result<Option<(Seq, Vec<Vec<u8>>)>, StorageError> {
+    let bounds = storage.log_bounds(agent).await?;
+    let records = read_from(storage, agent, bounds.start, bounds.end).await?;
+    Ok((!records.is_empty()).then_some((bounds.start, records)))
+}
+
 /// Copies what a store holds of an agent's life. It claims nothing and changes nothing, so an agent
 /// that is running may be ahead of some of what is copied.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn copy(storage: &dyn Storage, agent: &AgentId) -> Result<Copied, StorageError> {
-    let bounds = storage.log_bounds(agent).await?;
-    let records = read_from(storage, agent, bounds.start, bounds.end).await?;
     let mut copied = Copied {
-        log: (!records.is_empty()).then_some((bounds.start, records)),
+        log: open_log(storage, agent).await?,
         module: stored_module(storage, agent).await?,
         ..Copied::default()
     };

@@ -20,7 +20,7 @@ use igor_core::format::{
 };
 
 pub use bisect::{Contrast, ContrastKind, bisect};
-pub use files::{Copied, Files, copy};
+pub use files::{Copied, Files, copy, open_log};
 pub use ground::Means;
 pub use report::{Audit, Charges, Gap, Piece, Problem, Proof, Refuted, Verdict};
 

@@ -46,12 +46,13 @@ impl Verdict {
 }
 
 impl Audit {
-    /// What it comes to.
+    /// What it comes to. Where there is nothing, nothing is proven.
     pub fn verdict(&self) -> Verdict {
         if !self.refutations.is_empty() {
             return Verdict::Refuted;
         }
-        if self.pieces.iter().all(|piece| piece.standing == Proof::Proven) {
+        let is_empty = self.pieces.is_empty();
+        if !is_empty && self.pieces.iter().all(|piece| piece.standing == Proof::Proven) {
             return Verdict::Proven;
         }
         Verdict::Partly
