@@ -5,7 +5,10 @@
 
 use conformance::world::{Guest, Past, World, amount};
 use igor_core::Entropy;
-use igor_core::format::{FundId, Microcents, Predecessor, Record, Segment, Tick};
+use igor_core::format::{
+    EffectOutcome, FailedOperation, FundId, Gas, Microcents, Nanos, Observations, Predecessor,
+    Record, Segment, Tick, TickFailedRecord,
+};
 use igor_node::audit::{Audit, Gap, Piece, Proof, Scope, Verdict};
 use igor_node::{CommitMode, StopReason, fund};
 
@@ -74,6 +77,58 @@ fn the_wall_meters_charges_follow_from_the_recorded_time() {
     let audit = is_proven(&world.past(&guest), "wasmtime", 9);
     assert_eq!(audit.charges.exact, Microcents::ZERO);
     assert!(!audit.charges.from_time.is_zero());
+    let mut past = world.past(&guest);
+    let name = past.last_segment();
+    past.forge(&name, |forgery| {
+        for record in &mut forgery.records {
+            if let Record::Tick(tick) = record {
+                tick.elapsed.0 += 1_000_000_000;
+            }
+        }
+    });
+    assert_eq!(refuted(&past.audit("wasmi")), "charge", "time that was not charged for");
+}
+
+#[test]
+fn what_the_clock_cut_short_is_evidence_only() {
+    let mut past = past();
+    let name = past.last_segment();
+    past.forge(&name, |forgery| {
+        forgery.records.push(Record::TickFailed(TickFailedRecord {
+            operation: FailedOperation::Tick(Tick(13)),
+            reason: "deadline".to_owned(),
+            is_cut: true,
+            gas: Gas(0),
+            elapsed: Nanos(15_000_000_000),
+            charge: Microcents::ZERO,
+            observations: Observations::default(),
+        }));
+    });
+    let audit = past.audit("wasmtime");
+    let pieces = [
+        Piece { after: Tick(0), to: Tick(12), standing: Proof::Proven },
+        Piece { after: Tick(12), to: Tick(12), standing: Proof::Unproven(Gap::Cut) },
+    ];
+    assert_eq!((audit.verdict(), &audit.pieces[..2]), (Verdict::Partly, &pieces[..]), "{audit:#?}");
+}
+
+#[test]
+fn effects_that_cannot_be_executed_again_are_unproven() {
+    let mut past = past();
+    let name = past.last_segment();
+    past.forge(&name, |forgery| {
+        let outcome = EffectOutcome {
+            tick: Tick(12),
+            idempotency_key: [3; 32],
+            response: b"came back".to_vec(),
+        };
+        forgery.records.insert(2, Record::EffectOutcome(outcome));
+    });
+    let audit = past.audit("wasmtime");
+    assert_eq!((audit.verdict(), audit.ticks), (Verdict::Partly, 9), "{audit:#?}");
+    let effects = Proof::Unproven(Gap::Effects);
+    let last = Piece { after: Tick(9), to: Tick(12), standing: effects };
+    assert_eq!(audit.pieces.last(), Some(&last));
 }
 
 #[test]
@@ -164,7 +219,7 @@ fn a_changed_observation_is_refused_though_it_is_signed() {
             _ => None,
         });
         let observations = &mut tick.unwrap().observations;
-        let mut changed = igor_core::format::Observations::default();
+        let mut changed = Observations::default();
         for (index, (kind, payload)) in observations.iter().enumerate() {
             changed.push(kind, if index == 2 { b"tock" } else { payload });
         }

@@ -5,8 +5,8 @@ use igor_core::format::{Hash, Microcents, Observations, Record, TickRecord};
 use igor_node::audit::{Gap, Proof, Verdict};
 
 use super::{Found, ReplaySubject, witness};
-use crate::Case;
 use crate::world::Past;
+use crate::{Case, Effort, Rng, seed};
 
 pub(super) fn cases() -> Vec<Case<ReplaySubject>> {
     crate::cases![ReplaySubject;
@@ -18,6 +18,7 @@ pub(super) fn cases() -> Vec<Case<ReplaySubject>> {
         a_journal_without_its_end_is_refuted covers [],
         a_journal_without_its_middle_is_refuted covers [],
         a_journal_with_more_than_happened_is_refuted covers [],
+        seeded_changes_are_never_proven covers [],
         an_open_journal_may_be_cut_anywhere_and_counts_to_there covers [],
     ]
 }
@@ -181,6 +182,58 @@ fn a_journal_with_more_than_happened_is_refuted(subject: &ReplaySubject) {
     });
     let found = Found { observation: Some(3), ..Found::at("observation", 11) };
     assert_eq!(subject.refute(&past), found, "a line that was never sent");
+}
+
+/// Several changes at once, to numbers as large as they get.
+fn seeded_changes_are_never_proven(subject: &ReplaySubject) {
+    let honest = subject.lived(&witness(), TICKS);
+    let name = honest.last_segment();
+    let terms = honest.read_segment(&name).opening;
+    let mut rng = Rng::new(seed());
+    for round in 0..Effort::current().rounds(40) {
+        let mut past = honest.clone();
+        let mut is_changed = false;
+        past.forge(&name, |forgery| {
+            let before = (forgery.records.clone(), forgery.closing);
+            for _ in 0..=rng.below(3) {
+                change(&mut rng, &mut forgery.records);
+            }
+            if rng.below(4) == 0 {
+                forgery.opening.budget = Microcents::MAX;
+            }
+            is_changed = before != (forgery.records.clone(), forgery.closing)
+                || forgery.opening.budget != terms.budget;
+        });
+        for (engine, audit) in subject.audits(&past) {
+            let verdict = audit.verdict();
+            assert_eq!(verdict == Verdict::Proven, !is_changed, "{engine}, round {round}");
+        }
+    }
+}
+
+fn change(rng: &mut Rng, records: &mut Vec<Record>) {
+    let one = index(rng, records.len());
+    let other = index(rng, records.len());
+    match rng.below(6) {
+        0 => records.swap(one, other),
+        1 if records.len() > 1 => drop(records.remove(one)),
+        2 => records.push(records[one].clone()),
+        _ => {}
+    }
+    let one = index(rng, records.len());
+    let Record::Tick(tick) = &mut records[one] else { return };
+    match rng.below(5) {
+        0 => tick.gas.0 = u64::MAX,
+        1 => tick.charge = Microcents::MAX,
+        2 => tick.tick.0 = u64::MAX,
+        3 => tick.observations = flipped(&tick.observations, index(rng, 3)),
+        _ => tick.state = Hash::of(&[1]),
+    }
+}
+
+fn index(rng: &mut Rng, length: usize) -> usize {
+    let bound = u64::try_from(length).expect("few");
+    usize::try_from(rng.below(bound)).expect("it is below a length")
 }
 
 /// A crash leaves any beginning of a journal, and perhaps part of a record.
