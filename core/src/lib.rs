@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod gas;
+pub mod handoff;
 pub mod limits;
 pub mod meter;
 pub mod observe;

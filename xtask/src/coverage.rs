@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> TaskResult {
     let built = cargo(&["--no-run", "--message-format=json"]).stderr(Stdio::inherit()).output()?;
     let objects = executables(&String::from_utf8_lossy(&built.stdout))?;
     ended_well("building the tests", built.status.success())?;
-    ended_well("a test", cargo(&["--no-fail-fast"]).status()?.success())?;
+    let passed = cargo(&["--no-fail-fast"]).status()?.success();
 
     let merged = target.join("profile");
     let raw = fs::read_dir(&profiles)?.map(|entry| entry.map(|entry| entry.path()));
@@ -87,7 +87,8 @@ pub(crate) fn run(args: &Args) -> TaskResult {
             fs::canonicalize(folder).map_err(|error| format!("{}: {error}", folder.display()))?,
         );
     }
-    ended_well("llvm-cov", report.status()?.success())
+    ended_well("llvm-cov", report.status()?.success())?;
+    ended_well("a test", passed)
 }
 
 /// Where rustup keeps LLVM's tools.

@@ -118,6 +118,16 @@ pub enum Domain {
     Segment,
     /// A summary of collected segments, `igor/summary/1`.
     Summary,
+    /// The terms under which an agent passes from one node to another, `igor/offer/1`.
+    Offer,
+    /// What the target says to an offer, `igor/answer/1`.
+    Answer,
+}
+
+impl Domain {
+    /// All of them.
+    #[cfg(test)]
+    const ALL: [Self; 5] = [Self::Fund, Self::Segment, Self::Summary, Self::Offer, Self::Answer];
 }
 
 impl Domain {
@@ -128,6 +138,8 @@ impl Domain {
             Self::Fund => b"igor/fund/1\0",
             Self::Segment => b"igor/segment/1\0",
             Self::Summary => b"igor/summary/1\0",
+            Self::Offer => b"igor/offer/1\0",
+            Self::Answer => b"igor/answer/1\0",
         }
     }
 }
@@ -241,7 +253,7 @@ mod tests {
 
     #[test]
     fn no_tag_begins_like_a_checkpoint_or_ends_without_a_zero() {
-        for tag in [Domain::Fund, Domain::Segment, Domain::Summary].map(Domain::tag) {
+        for tag in Domain::ALL.map(Domain::tag) {
             assert!(tag.starts_with(b"igor/"), "a checkpoint begins with its version, 2 to 4");
             assert_eq!(tag.iter().filter(|byte| **byte == 0).count(), 1);
             assert_eq!(tag.last(), Some(&0));

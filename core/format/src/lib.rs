@@ -26,6 +26,8 @@ mod fund;
 #[cfg(feature = "full")]
 mod go_json;
 #[cfg(feature = "full")]
+mod handoff;
+#[cfg(feature = "full")]
 mod hash;
 #[cfg(feature = "full")]
 mod history;
@@ -66,6 +68,8 @@ pub use did::{Did, DidError};
 pub use fund::{FundError, FundId, FundIdError, FundRecord, Funding};
 #[cfg(feature = "full")]
 pub use go_json::{Base64, SecretBase64};
+#[cfg(feature = "full")]
+pub use handoff::{Answer, AnswerError, Offer, OfferError, OfferTerms, TransferId, Verdict};
 #[cfg(feature = "full")]
 pub use hash::{Hash, HashError};
 #[cfg(feature = "full")]

@@ -94,8 +94,8 @@ fn an_agent_continues_with_its_identity_and_money() {
 fn running_for_no_ticks_makes_an_agent_and_nothing_else() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    // A journal would hold the start.
-    let none = ["--ticks", "0", "--durability", "checkpoint"];
+    // A journal would hold the start, and the wall clock could charge for it.
+    let none = ["--ticks", "0", "--durability", "checkpoint", "--meter", "gas"];
     let events = place.ran(&module, &none);
     assert_eq!(kinds(&events), ["started", "checkpoint", "stopped"]);
     let kept = place.kept();

@@ -1,0 +1,106 @@
+//! What a node keeps of an agent's whereabouts: the durable half of a handoff. It is the node's own note; what
+//! others can check are the offers and answers in it.
+
+use std::collections::BTreeMap;
+
+use igor_format::{Answer, Hash, Offer, OfferTerms, SignatureError};
+
+/// An offer whose signatures hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VerifiedOffer(Offer);
+
+impl VerifiedOffer {
+    /// Takes an offer whose signatures it checks.
+    ///
+    /// # Errors
+    /// [`SignatureError`].
+    pub fn new(offer: Offer) -> Result<Self, SignatureError> {
+        offer.verify()?;
+        Ok(Self(offer))
+    }
+
+    /// The offer.
+    pub const fn offer(&self) -> &Offer {
+        &self.0
+    }
+
+    /// What it states.
+    pub const fn terms(&self) -> &OfferTerms {
+        self.0.terms()
+    }
+
+    /// Its epoch. Generations are not used.
+    pub(super) const fn epoch(&self) -> u64 {
+        self.0.terms().epoch.major
+    }
+}
+
+/// What a node knows and has decided about one agent. It is durable before anything follows from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Custody {
+    /// The highest epoch that was used for the agent here: held, offered, taken or refused. An offer in this
+    /// epoch or a lower one is never taken any more.
+    pub decided: u64,
+    /// The offers under which the agent was taken, by epoch.
+    pub taken: BTreeMap<u64, Hash>,
+    /// Where the agent is.
+    pub holding: Holding,
+}
+
+/// Where an agent is, as far as this node is concerned. The names shown to people are the original's, see
+/// [`Holding::name`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Holding {
+    /// Not here.
+    #[default]
+    Absent,
+    /// Here, in this epoch. This node may tick it.
+    Held(u64),
+    /// Offered to another node, whose answer is not known. It must not be ticked.
+    Offered {
+        /// The epoch in which it was held.
+        held: u64,
+        /// The offer.
+        offer: VerifiedOffer,
+    },
+    /// Given to another node.
+    Released {
+        /// The offer.
+        offer: VerifiedOffer,
+        /// What the other node said; `None` if it was only seen that it holds the agent.
+        answer: Option<Answer>,
+    },
+    /// Held in this epoch until another node was seen to hold it in a higher one. It must not be ticked,
+    /// and only an operator can say what is right.
+    Contested {
+        /// The epoch in which it was held.
+        held: u64,
+        /// The higher epoch that was seen.
+        seen: u64,
+    },
+}
+
+impl Custody {
+    /// Of an agent that comes into being here, or that was here before there were handoffs.
+    pub fn held(epoch: u64) -> Self {
+        Self { decided: epoch, taken: BTreeMap::new(), holding: Holding::Held(epoch) }
+    }
+
+    /// Whether the agent was taken under this very offer.
+    pub(super) fn has_taken(&self, offer: &VerifiedOffer) -> bool {
+        self.taken.get(&offer.epoch()) == Some(&offer.offer().hash())
+    }
+}
+
+impl Holding {
+    /// The original's name of the state; `None` if the agent is not here and never was.
+    pub const fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Absent => None,
+            Self::Held(_) => Some("ACTIVE_OWNER"),
+            Self::Offered { .. } => Some("HANDOFF_PENDING"),
+            Self::Released { .. } => Some("RETIRED"),
+            Self::Contested { .. } => Some("RECOVERY_REQUIRED"),
+        }
+    }
+}
