@@ -3,6 +3,7 @@
 //! ordinary implementations of the node's [`Clock`] and [`Entropy`].
 
 mod engines;
+mod fleet;
 mod life;
 mod lockstep;
 mod past;
@@ -15,6 +16,7 @@ use igor_core::clock::EntropyError;
 use igor_core::{Clock, Entropy};
 
 pub(crate) use engines::engine;
+pub use fleet::{FleetTranscript, run_fleet};
 pub(crate) use life::build;
 pub use life::{Guest, World, amount};
 pub use lockstep::{Transcript, lockstep, lockstep_until};

@@ -204,8 +204,7 @@ impl Assembly {
         }
     }
 
-    /// Launches the agent and drives it to its end. What was
-    /// noticed while launching follows the first event, which says what was launched.
+    /// Launches the agent and drives it to its end.
     pub(crate) fn drive(
         &self,
         request: Request,
@@ -217,15 +216,8 @@ impl Assembly {
         let node = &self.node;
         let ended = shell::block_on(async {
             let launched = launch(node, request, plan, cancel).await;
-            let mut launched = launched.map_err(|error| scene.launch(&error))?;
-            let notices = std::mem::take(&mut launched.notices);
-            let mut notices = notices.into_iter().map(RunEvent::Notice);
-            let mut noticing = |event: RunEvent| {
-                sink(event)?;
-                notices.by_ref().try_for_each(&mut *sink)
-            };
-            let (storage, clock) = (&node.storage.0, &*node.clock);
-            let driven = drive(launched, storage, clock, &mut stop, &mut noticing).await;
+            let launched = launched.map_err(|error| scene.launch(&error))?;
+            let driven = drive(launched, &node.storage.0, &node.clock, &mut stop, sink).await;
             Ok(driven)
         });
         let ended = match ended {

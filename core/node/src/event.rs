@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use igor_core::format::{AgentId, Gas, Hash, Microcents, Nanos, Price, Tick};
+use igor_core::format::{AgentId, FundId, Gas, Hash, Microcents, Nanos, Price, Tick};
 
 use crate::verify::Verification;
 
@@ -29,6 +29,14 @@ pub enum RunEvent {
         /// Its content hash.
         hash: Hash,
     },
+    /// No tick is run until the operator says so; this one was the last.
+    Paused(Tick),
+    /// Ticks are run again, after this one.
+    Unpaused(Tick),
+    /// Money was added to the budget.
+    Granted(Granted),
+    /// Money was not added to the budget.
+    NotGranted(NotGranted),
     /// Something the operator should know; the run goes on.
     Notice(String),
     /// Something was checked by re-execution.
@@ -79,6 +87,36 @@ pub struct Ticked {
     pub state_hash: Hash,
     /// Whether the agent has more work at once.
     pub more: bool,
+}
+
+/// Money that a running agent was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The fund record that says so.
+    pub id: FundId,
+    /// The last committed tick.
+    pub tick: Tick,
+    /// How much.
+    pub amount: Microcents,
+    /// The budget before.
+    pub before: Microcents,
+    /// The budget after.
+    pub budget: Microcents,
+    /// The hash of the checkpoint that holds it.
+    pub checkpoint: Hash,
+}
+
+/// Money that a running agent was not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotGranted {
+    /// What the fund record would have been named.
+    pub id: FundId,
+    /// The last committed tick.
+    pub tick: Tick,
+    /// How much.
+    pub amount: Microcents,
+    /// Why not.
+    pub reason: String,
 }
 
 /// The end of a run.

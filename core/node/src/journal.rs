@@ -91,6 +91,13 @@ impl Journal {
         self.segment = None;
     }
 
+    /// Forgets the open segment, of which nothing was handed over: its positions are free again.
+    pub(crate) fn withdraw(&mut self) {
+        if let Some(segment) = self.segment.take_if(|segment| segment.handed == 0) {
+            self.next = segment.first;
+        }
+    }
+
     /// States who holds the agent, under which terms.
     pub(crate) fn own(&mut self, opening: SegmentOpening) {
         self.write(Record::Owner(igor_core::format::OwnerRecord { opening: Box::new(opening) }));

@@ -275,13 +275,19 @@ impl Ledger {
     }
 
     /// The batch that writes a checkpoint of `snapshot`; `None` if the last one says the same.
-    /// `is_final` says that no incarnation follows it.
-    pub(crate) fn save(&mut self, snapshot: &Snapshot<'_>, is_final: bool) -> Option<Batch> {
+    /// `is_final` says that no incarnation follows it, `is_forced` that no segment may stay open.
+    pub(crate) fn save(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        is_final: bool,
+        is_forced: bool,
+    ) -> Option<Batch> {
         let checkpoint = self.sign(snapshot);
         let content = Content::of(&checkpoint);
         let is_same = self.saved.as_ref().is_some_and(|(saved, _)| saved.content == content);
         let has_news = self.journal.as_ref().is_some_and(Journal::has_news);
-        if is_same && !has_news && self.standing == Standing::Active {
+        let must_close = is_forced && self.journal.as_ref().is_some_and(Journal::is_open);
+        if is_same && !has_news && !must_close && self.standing == Standing::Active {
             return None;
         }
         Some(self.group(&checkpoint, content, snapshot.carry, None, is_final).into())
@@ -311,6 +317,13 @@ impl Ledger {
         let content = Content::of(&checkpoint);
         let fund = Some((id, record));
         Ok(self.group(&checkpoint, content, snapshot.carry, fund, true).into())
+    }
+
+    /// Takes back what [`Ledger::fund`] has built, of which nothing was written.
+    pub(crate) fn withdraw(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.withdraw();
+        }
     }
 
     /// The batch that ends the open segment, or one of its own, with a recovery, and writes a checkpoint

@@ -1,7 +1,7 @@
 //! Drives agents: guest calls, hostcalls, charging, checkpoints and recovery. The [`Driver`] of an
-//! agent takes events and gives commands; the [`Worker`] runs its guest code; [`shell`] is the thin
-//! layer that waits. Nothing outside the shell reads a clock, waits or spawns, and nothing here knows
-//! any plugin by name.
+//! agent takes events and gives commands; the [`Worker`] runs its guest code; a [`fleet`] is many of
+//! both; [`shell`] is the thin layer that waits. Nothing outside the shell reads a clock, waits or
+//! spawns, and nothing here knows any plugin by name.
 
 pub mod abi;
 mod adopt;
@@ -10,6 +10,7 @@ pub mod audit;
 mod collect;
 mod driver;
 mod event;
+pub mod fleet;
 mod fund;
 mod host;
 mod hostcall;
@@ -35,7 +36,7 @@ mod worker;
 pub use adopt::{AdoptError, Arrival, adopt};
 pub use collect::{CollectError, Collection, collect};
 pub use driver::{Command, Driver, Event, Plan};
-pub use event::{RunEvent, Started, StopReason, Stopped, Ticked};
+pub use event::{Granted, NotGranted, RunEvent, Started, StopReason, Stopped, Ticked};
 pub use fund::{Funded, FundingError, fund};
 pub use host::{Environment, GuestIdentity};
 pub use hostcall::Hostcall;

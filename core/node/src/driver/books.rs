@@ -37,7 +37,9 @@ impl Driver {
             price: self.purse.price,
             state: self.state.as_deref().unwrap_or_default(),
         };
-        let batch = self.ledger.save(&snapshot, is_final).or_else(|| self.ledger.append());
+        let is_forced = !is_final && !self.grants.is_empty();
+        let batch =
+            self.ledger.save(&snapshot, is_final, is_forced).or_else(|| self.ledger.append());
         match batch {
             Some(batch) => self.commands.push_back(Command::Commit(batch)),
             None => self.closed(now_ns),
@@ -55,6 +57,7 @@ impl Driver {
                 self.wait_for_check(now_ns, stop);
             }
             Phase::Closing(After::Finish(stop)) => self.finish(stop),
+            _ if !self.grants.is_empty() => self.grant(now_ns),
             _ if self.purse.budget.is_zero() => self.finish(StopReason::BudgetExhausted.into()),
             _ => self.start(),
         }
@@ -80,6 +83,9 @@ impl Driver {
                 self.has_news = false;
                 self.next_checkpoint_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
                 self.introduce();
+                if let Phase::Granting(grant) = self.phase {
+                    return self.granted(now_ns, grant, hash, segment.as_deref());
+                }
                 self.emit(RunEvent::Checkpointed { tick: self.tick, hash });
                 if let Some(segment) = segment {
                     self.check_segment(&segment);
@@ -98,8 +104,12 @@ impl Driver {
             let detail = Some(error.to_string());
             return self.finish(Stop { reason: StopReason::Storage, detail });
         }
+        if let Phase::Granting(grant) = self.phase {
+            return self.not_granted(now_ns, grant, &error);
+        }
         let retry_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
-        if let Phase::Closing(After::Start) = self.phase {
+        if let Phase::Closing(_) = self.phase {
+            self.deny_all(&error.to_string());
             self.tell(format!("no checkpoint was written, the next interval tries again: {error}"));
             self.next_checkpoint_ns = retry_ns;
             self.wait(now_ns);

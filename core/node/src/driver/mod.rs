@@ -8,12 +8,14 @@
 
 mod books;
 mod checking;
+mod orders;
 mod outcome;
 
 use std::collections::VecDeque;
 
 use igor_core::format::{
-    Hash, Price, Record, SegmentOpening, Seq, StartedRecord, Tick, TickRecord,
+    AgentId, FundId, Hash, Microcents, Price, Record, SegmentOpening, Seq, StartedRecord, Tick,
+    TickRecord,
 };
 use igor_core::storage::{Batch, Committed, StorageError};
 
@@ -23,6 +25,7 @@ use crate::ledger::Ledger;
 use crate::purse::Purse;
 use crate::verify::{CheckPlan, Checks, Job, RecordedTick, Verification};
 use crate::worker::{RecoverError, Recovered};
+use orders::Grant;
 
 /// How soon a tick follows one that said it has more work, unless ticks are closer together anyway.
 const MORE_WORK_NS: u64 = 10_000_000;
@@ -79,6 +82,20 @@ pub enum Event {
     Timer,
     /// The run is to end.
     Stop,
+    /// No tick is to be run until [`Event::Unpause`].
+    Pause,
+    /// Ticks are to be run again.
+    Unpause,
+    /// This is to be added to the budget; answered by [`RunEvent::Granted`] or
+    /// [`RunEvent::NotGranted`].
+    Fund {
+        /// How much.
+        amount: Microcents,
+        /// Names the fund record; never used before.
+        id: FundId,
+    },
+    /// Whoever ran the agent's guest code broke down, so that nothing is known of its incarnation.
+    Lost(String),
 }
 
 /// Something to be done. Commands are carried out in order; those that have an event are answered by
@@ -132,6 +149,8 @@ enum Phase {
     Ticking,
     /// A checkpoint is due or being written; then this follows.
     Closing(After),
+    /// Money is being written down.
+    Granting(Grant),
     /// All is written; a check may still find something before the run ends.
     Checking(Stop),
     /// Nothing more happens.
@@ -143,6 +162,8 @@ enum Phase {
 enum After {
     /// A new incarnation.
     Start,
+    /// Money that was asked for, then a new incarnation.
+    Grant,
     /// The end of the run.
     Finish(Stop),
 }
@@ -182,6 +203,9 @@ pub struct Driver {
     /// How the run is to end as soon as nothing is running.
     due_stop: Option<Stop>,
     is_stop_asked: bool,
+    is_paused: bool,
+    /// Money that was asked for and is not yet given.
+    grants: VecDeque<Grant>,
     has_news: bool,
     /// Whether the journal waits for space.
     is_short: bool,
@@ -228,6 +252,8 @@ impl Driver {
             opened_with: (None, Tick(0)),
             due_stop: None,
             is_stop_asked: false,
+            is_paused: false,
+            grants: VecDeque::new(),
             has_news: false,
             is_short: false,
             is_torn: false,
@@ -270,6 +296,11 @@ impl Driver {
         self.commands.pop_front()
     }
 
+    /// The agent's name on this node.
+    pub fn agent(&self) -> &AgentId {
+        self.ledger.agent()
+    }
+
     /// What guest work is paid from.
     pub fn purse(&self) -> &Purse {
         &self.purse
@@ -291,6 +322,12 @@ impl Driver {
                 Phase::Checking(stop) => self.finish(stop.clone()),
                 _ => {}
             },
+            Event::Pause => self.pause(now_ns),
+            Event::Unpause => self.unpause(now_ns),
+            Event::Fund { amount, id } => self.fund(now_ns, amount, id),
+            Event::Lost(cause) => {
+                self.finish(Stop { reason: StopReason::Fault, detail: Some(cause) });
+            }
             Event::Stop => {
                 self.is_stop_asked = true;
                 match &self.phase {
@@ -442,6 +479,8 @@ impl Driver {
         self.phase = Phase::Waiting;
         if let Some(stop) = self.due_stop.take() {
             self.stop(now_ns, stop);
+        } else if !self.grants.is_empty() {
+            self.close(now_ns, After::Grant);
         } else if self.purse.budget.is_zero() {
             self.stop(now_ns, StopReason::BudgetExhausted.into());
         } else if self.ticks_left == Some(0) {
@@ -462,14 +501,15 @@ impl Driver {
             // Goes on when the batch on its way is written, or not.
             return;
         }
+        let next_tick_ns = if self.is_paused { u64::MAX } else { self.next_tick_ns };
         let checkpoint_ns = if self.has_news { self.next_checkpoint_ns } else { u64::MAX };
         if checkpoint_ns <= now_ns || self.ledger.is_segment_full() {
             self.close(now_ns, After::Start);
-        } else if self.next_tick_ns <= now_ns {
+        } else if next_tick_ns <= now_ns {
             self.phase = Phase::Ticking;
             self.commands.push_back(Command::Tick(Tick(self.tick.0.saturating_add(1))));
         } else {
-            let at_ns = checkpoint_ns.min(self.next_tick_ns);
+            let at_ns = checkpoint_ns.min(next_tick_ns);
             self.commands.push_back(Command::SetTimer(at_ns));
         }
     }
@@ -481,6 +521,7 @@ impl Driver {
 
     /// Ends the run. What is still held back was not made durable and is not shown.
     fn finish(&mut self, stop: Stop) {
+        self.deny_all("it stopped");
         self.phase = Phase::Finished;
         self.commands.retain(|command| matches!(command, Command::Emit(_)));
         let Stop { reason, detail } = stop;

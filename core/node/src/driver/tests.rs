@@ -435,3 +435,46 @@ fn a_backlog_makes_ticks_wait() {
     }
     assert_eq!(ticks, BACKLOG_MAX);
 }
+
+#[test]
+fn a_paused_agent_is_saved_but_not_ticked() {
+    let mut played = Played::born(1_000, None);
+    played.wake().play([Done]).expect(&["start", "commit", "start", "tick 1"]);
+    played.driver.handle(played.now_ns, Event::Pause);
+    played.play([]);
+    assert_eq!(played.timer_ns, Some(5 * SECOND), "only the checkpoint is due");
+    played.wake().play([Done, Done]).expect(&["commit", "start"]);
+    assert_eq!(played.timer_ns, Some(u64::MAX), "nothing more is due");
+    played.now_ns = 9 * SECOND;
+    played.driver.handle(played.now_ns, Event::Unpause);
+    played.play([Done]).expect(&["tick 2"]);
+}
+
+#[test]
+fn money_comes_with_a_checkpoint_of_its_own() {
+    let mut played = Played::born(1_000, None);
+    played.wake().play([Done]).expect(&["start", "commit", "start", "tick 1"]);
+    let (amount, id) = (amount(5), FundId::from_bytes([1; 16]));
+    played.driver.handle(played.now_ns, Event::Fund { amount, id });
+    played.play([Done, Done, Done]).expect(&["commit", "commit", "start"]);
+    assert_eq!(played.driver.purse().budget.get(), 1_000 - 3 * 10 + 5 - 10);
+    played.driver.handle(played.now_ns, Event::Fund { amount, id });
+    played.stop().play([Done, Done]).expect(&["commit", "commit", "stopped signal at 1 with 970"]);
+}
+
+#[test]
+fn money_that_cannot_be_written_is_refused_and_the_agent_goes_on() {
+    let mut played = journaling(1_000, None);
+    played.driver.begin(0);
+    played.play([Done, Done, Done, Done]).log.clear();
+    let (amount, id) = (amount(5), FundId::from_bytes([1; 16]));
+    for (answers, budget) in [([Done, NoSpace, Done, Done], 970), ([Done, Done, Done, Done], 965)] {
+        played.driver.handle(played.now_ns, Event::Fund { amount, id });
+        played.play(answers).expect(&["commit", "commit", "start", "commit"]);
+        assert_eq!(played.driver.purse().budget.get(), budget);
+    }
+    played.driver.handle(played.now_ns, Event::Fund { amount: Microcents::MAX, id });
+    played.play([Done, Done, Done]).expect(&["commit", "start", "commit"]);
+    played.driver.handle(played.now_ns, Event::Lost("it broke".to_owned()));
+    played.play([]).expect(&["stopped fault at 0 with 955"]);
+}
