@@ -104,7 +104,7 @@ fn together(
     world.with_stack(|| {
         let mut fleet = Fleet::default();
         for launched in launched {
-            fleet.add(world.clock.monotonic_ns(), launched).unwrap();
+            fleet.add(world.clock.monotonic_ns(), launched).expect("names differ");
         }
         run_fleet(&mut fleet, &*world.node.storage.0, &world.clock, seed, watch)
     })
@@ -115,7 +115,8 @@ fn alone(engine: &str, guests: &[Guest]) -> BTreeMap<AgentId, Transcript> {
     let each = guests.iter().zip(1_u8..).map(|(guest, number)| {
         let mut world = still(engine);
         world.key_seed = [number; 32];
-        (guest.agent.parse().unwrap(), world.run(guest, TICKS).unwrap())
+        let transcript = world.run(guest, TICKS).expect("it is launched");
+        (guest.agent.parse().expect("an agent id"), transcript)
     });
     each.collect()
 }
@@ -250,12 +251,12 @@ fn funded(engine: &str, at: &'static [u64], checks: bool) -> (World, Transcript)
             _ => return,
         };
         if at.contains(&tick) {
-            let id = FundId::from_bytes([u8::try_from(tick).unwrap(); 16]);
+            let id = FundId::from_bytes([u8::try_from(tick).expect("a small number"); 16]);
             let (amount, now_ns) = (amount("1.5"), tick * 1_000_000_000);
             assert!(fleet.ask(now_ns, agent, Event::Fund { amount, id }));
         }
     });
-    let (_, transcript) = found.agents.pop_first().unwrap();
+    let (_, transcript) = found.agents.pop_first().expect("it ended");
     (world, transcript)
 }
 
@@ -304,7 +305,7 @@ impl Clock for Real {
     }
 
     fn monotonic_ns(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap()
+        u64::try_from(self.0.elapsed().as_nanos()).expect("no test takes centuries")
     }
 }
 
