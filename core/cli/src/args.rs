@@ -109,6 +109,12 @@ pub(crate) enum Command {
     /// Show what a checkpoint or another of igor's files holds
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Prove from files alone that something went wrong
+    #[command(after_long_help = PROVE_EXAMPLES)]
+    Prove {
+        #[command(subcommand)]
+        what: ProveCommand,
+    },
     /// List the engines, storages and meters of this program
     #[command(after_long_help = PLUGINS_EXAMPLES)]
     Plugins,
@@ -337,6 +343,20 @@ pub(crate) struct DoctorArgs {
     pub(crate) checkpoint_dir: Option<String>,
 }
 
+/// What `igor prove` proves.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProveCommand {
+    /// That an agent's key signed two checkpoints after one and the same
+    Fork {
+        /// A checkpoint
+        #[arg(value_hint = ValueHint::FilePath)]
+        first: PathBuf,
+        /// Another one of the same agent
+        #[arg(value_hint = ValueHint::FilePath)]
+        second: PathBuf,
+    },
+}
+
 /// What `igor config` shows.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -426,7 +446,7 @@ pub(crate) struct BisectArgs {
 /// Arguments of `igor inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A checkpoint, identity, agent record or fund record
+    /// A checkpoint, audit segment, summary, fund record, identity or agent record
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The module whose hash the checkpoint must name
@@ -519,6 +539,11 @@ Examples:
   igor doctor --checkpoint-dir /var/lib/igor --output json
 
 Exit code 1 if a check failed. Probes are written into the directory and removed again.";
+
+const PROVE_EXAMPLES: &str = "\
+Examples:
+  igor prove fork here/history/a/0000000012.ckpt there/history/a/0000000012.ckpt
+      exit code 0 if they prove that the agent ran twice, 1 with the reason if they do not";
 
 const PLUGINS_EXAMPLES: &str = "\
 Examples:

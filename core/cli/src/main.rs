@@ -49,6 +49,7 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Fund(args) => command::fund::run(&args, &common),
         Command::Recover(args) => command::recover::run(&args, &common),
         Command::Gc(args) => command::gc::run(&args, &common),
+        Command::Prove { what } => command::prove::run(&what, &plain(&common)),
         Command::Config { what } => command::config::run(what, &common),
         Command::Doctor(args) => command::doctor::run(&args, &common),
         Command::Verify(args) => command::verify::run(&args, &plain(&common)),

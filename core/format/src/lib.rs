@@ -22,6 +22,8 @@ mod checkpoint;
 #[cfg(feature = "full")]
 mod did;
 #[cfg(feature = "full")]
+mod fork;
+#[cfg(feature = "full")]
 mod fund;
 #[cfg(feature = "full")]
 mod go_json;
@@ -64,6 +66,8 @@ pub use checkpoint::{
 };
 #[cfg(feature = "full")]
 pub use did::{Did, DidError};
+#[cfg(feature = "full")]
+pub use fork::{Fork, NoFork, prove_fork};
 #[cfg(feature = "full")]
 pub use fund::{FundError, FundId, FundIdError, FundRecord, Funding};
 #[cfg(feature = "full")]

@@ -11,6 +11,7 @@ pub(crate) mod gc;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod plugins;
+pub(crate) mod prove;
 pub(crate) mod recover;
 pub(crate) mod replay;
 pub(crate) mod resume;

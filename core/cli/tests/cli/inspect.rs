@@ -155,6 +155,30 @@ fn a_fund_record_shows_what_it_states() {
 }
 
 #[test]
+fn the_files_of_a_journal_show_what_they_hold_and_that_their_signatures_hold() {
+    let dir = tempfile::tempdir().expect("a folder can be made");
+    for (name, kind, count, words) in [
+        ("segment.seg", "segment", "records", ["Segment before", "Closed by", "tick"]),
+        ("collected.sum", "summary", "segments", ["Segments", "Signatures", "charged"]),
+    ] {
+        let mut bytes = fs::read(repository().join("core/format/tests/fixtures/own").join(name))
+            .expect("a fixture");
+        let file = write(dir.path(), name, &bytes);
+        let document = ask(["inspect", &file, "--output", "json"]).document();
+        assert_eq!((&document["kind"], &document["signature"]), (&kind.into(), &"valid".into()));
+        assert!(document[count].as_u64() >= Some(1), "{document}");
+        let text = ask(["inspect", &file]).done();
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+        *bytes.last_mut().expect("it has bytes") ^= 1;
+        let file = write(dir.path(), name, &bytes);
+        ask(["inspect", &file]).refused(1, &["signature", "proves nothing"]);
+        bytes.truncate(40);
+        let file = write(dir.path(), name, &bytes);
+        ask(["inspect", &file]).refused(1, &["damaged"]);
+    }
+}
+
+#[test]
 fn what_is_no_file_of_ours_is_refused() {
     let dir = tempfile::tempdir().expect("a folder can be made");
     for (name, bytes, word) in [

@@ -13,6 +13,7 @@ mod fund;
 mod gc;
 mod inspect;
 mod original;
+mod prove;
 mod recover;
 mod refusals;
 mod resume;

@@ -1,5 +1,7 @@
 //! `igor inspect`: what one of igor's files holds. It reads that file and, if asked, the module; it
-//! takes no lock, changes nothing, and of an identity shows the public part only.
+//! takes no lock, changes nothing, and of a private key shows the public part only.
+
+mod journal;
 
 use std::fs::File;
 use std::io::Read;
@@ -7,7 +9,7 @@ use std::path::Path;
 
 use igor_core::Limits;
 use igor_core::format::{
-    AgentRecord, Checkpoint, FundRecord, Hash, PublicKey, VerifyError, decode_identity,
+    AgentRecord, Checkpoint, Domain, FundRecord, Hash, PublicKey, VerifyError, decode_identity,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -21,14 +23,17 @@ use crate::text::{self, hex_dump, rfc3339};
 /// Bytes of state shown in the hex dump.
 const DUMP_BYTES_MAX: usize = 256;
 
-const NOT_OURS: &str =
-    "Give a checkpoint (.checkpoint, .ckpt), an identity, an agent record or a fund record.";
+/// The largest file that is read, in bytes. An audit segment has as many as its records.
+const BYTES_MAX: u64 = 1 << 30;
+
+const NOT_OURS: &str = "Give a checkpoint (.checkpoint, .ckpt), an audit segment (.seg), a summary (.sum), \
+                        a fund record (.rec), an identity or an agent record.";
 const DAMAGED: &str = "The file is damaged or a later igor wrote it; an earlier checkpoint may lie in the \
                        agent's history folder.";
 
 /// Shows a file.
 pub(crate) fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Problem> {
-    let bytes = read(&args.file, Limits::CEILING.state_bytes_max.saturating_add(4096))?;
+    let bytes = read(&args.file, BYTES_MAX)?;
     match bytes.first_chunk::<4>() {
         Some([2..=4, ..]) => checkpoint(args, &bytes, output),
         _ if bytes.len() < 4 => Err(not_ours(args)),
@@ -37,6 +42,8 @@ pub(crate) fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Problem> 
             "Leave --wasm away.",
         )),
         Some(b"igar") => agent_record(args, &bytes, output),
+        _ if bytes.starts_with(Domain::Segment.tag()) => journal::segment(args, &bytes, output),
+        _ if bytes.starts_with(Domain::Summary.tag()) => journal::summary(args, &bytes, output),
         Some(b"igor") => fund_record(args, &bytes, output),
         Some([64, 0, 0, 0]) => identity(args, &bytes, output),
         _ => Err(not_ours(args)),
