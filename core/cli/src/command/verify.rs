@@ -184,7 +184,6 @@ fn as_text(body: &Body) -> String {
         ("Public key", body.public_key.clone().unwrap_or_else(unknown)),
         ("Checkpoints", body.checkpoints.to_string()),
         ("Ticks", ticks),
-        ("Segments", body.segments.len().to_string()),
     ];
     let AuditBody { segments, collected, collected_to } = &body.audit;
     if let Some(tick) = collected_to {
@@ -197,6 +196,7 @@ fn as_text(body: &Body) -> String {
         let applied = body.funds.iter().filter(|fund| fund.applied).count();
         rows.push(("Fundings", format!("{applied} of {} applied", body.funds.len())));
     }
+    rows.push(("Modules", body.segments.len().to_string()));
     let mut report = text::fields(&rows);
     for segment in &body.segments {
         let SegmentBody { wasm_hash, checkpoints, first_tick, last_tick } = segment;
