@@ -74,7 +74,7 @@ fn first_tick(guest: &Guest, engine: &str, directory: &Path) -> Duration {
     world.node.clock = Arc::new(OsClock::new());
     world.plan.tick_interval_ns = 0;
     let start = Instant::now();
-    let context = Context { data_dir: directory.to_owned(), limits: Limits::default() };
+    let context = Context::new(directory, Limits::default());
     let section = ConfigSection::empty(format!("engine.{engine}"));
     let built = Registry::<dyn Engine>::linked().unwrap().build(engine, &section, &context);
     world.node.engine.0 = built.unwrap();

@@ -33,7 +33,7 @@ impl<T: ?Sized + Kind> Clone for Plugin<T> {
 
 impl<T: ?Sized + Kind> Plugin<T> {
     fn build(&self, data_dir: &Path) -> Arc<T> {
-        let context = Context { data_dir: data_dir.to_owned(), limits: Limits::default() };
+        let context = Context::new(data_dir, Limits::default());
         let section = section::<T>(self.entry.name, &self.config);
         let built = (self.entry.build)(&section, &context);
         built.unwrap_or_else(|error| panic!("build {} {}: {error}", T::WORD, self.entry.name))

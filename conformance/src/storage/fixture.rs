@@ -90,7 +90,7 @@ fn build(
     section: &ConfigSection,
     directory: &Path,
 ) -> Arc<dyn Storage> {
-    let context = Context { data_dir: directory.to_owned(), limits: Limits::default() };
+    let context = Context::new(directory, Limits::default());
     (entry.build)(section, &context)
         .unwrap_or_else(|error| panic!("build storage {}: {error}", entry.name))
 }

@@ -201,5 +201,5 @@ pub(crate) fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Pat
 }
 
 pub(super) fn context(directory: &Path) -> Context {
-    Context { data_dir: directory.to_owned(), limits: Limits::default() }
+    Context::new(directory, Limits::default())
 }

@@ -1,7 +1,10 @@
 //! Every plugin looks like every other one, and its example is true: it is read and built by the plugin
 //! itself.
 
+use std::sync::Arc;
+
 use igor_core::Limits;
+use igor_core::format::NodeKey;
 use igor_core::plugin::{ConfigSection, Context, Kind, Registry};
 use igor_core::{Engine, Meter, Storage, Transport};
 
@@ -69,7 +72,8 @@ fn check_examples<T: ?Sized + Kind>(problems: &mut Vec<String>) {
     for entry in registry.entries() {
         let name = format!("{}.{}", T::WORD, entry.name);
         let data = tempfile::tempdir().expect("a temporary directory can be made");
-        let context = Context { data_dir: data.path().to_owned(), limits: Limits::default() };
+        let key = Arc::new(NodeKey::from_seed(&[7; 32]));
+        let context = Context::new(data.path(), Limits::default()).with_node_key(key);
         let build = |text: &str| {
             (entry.build)(&ConfigSection::from_toml(&name, text), &context).map(|_| ())
         };
@@ -108,4 +112,19 @@ fn every_expected_plugin_is_linked() {
     names::<dyn Storage>(&mut linked);
     names::<dyn Transport>(&mut linked);
     assert_eq!(linked, EXPECTED);
+}
+
+/// A transport that nobody gave a key could prove nothing.
+#[test]
+fn no_transport_is_built_without_the_nodes_key() {
+    let mut problems = Vec::new();
+    for entry in Registry::<dyn Transport>::linked().expect("names differ").entries() {
+        let section = ConfigSection::empty(format!("transport.{}", entry.name));
+        let context = Context::new("nowhere", Limits::default());
+        match (entry.build)(&section, &context).map(|_| ()) {
+            Err(error) if error.to_string().ends_with("no key to prove itself by") => {}
+            other => problems.push(format!("{} without a key: {other:?}", entry.name)),
+        }
+    }
+    check(problems);
 }

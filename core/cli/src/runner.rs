@@ -56,7 +56,7 @@ impl Assembly {
         engine: &str,
     ) -> Result<Self, Problem> {
         let names = (engine.to_owned(), plugins::VOLATILE_STORAGE.to_owned());
-        let context = Context { data_dir: scene.dir.clone(), limits: config.limits().clone() };
+        let context = Context::new(scene.dir.clone(), config.limits().clone());
         Self::of(config, plugins, scene, names, &context)
     }
 

@@ -1,6 +1,7 @@
 //! Ed25519 keys and signatures. A private key here cannot sign bytes that carry no meaning: it
-//! signs a checkpoint, whose bytes the original fixed, or a message under the tag of a [`Domain`].
-//! It is not a general signer, cannot be printed, compared or copied, and does not make randomness.
+//! signs a checkpoint, whose bytes the original fixed, a message under the tag of a [`Domain`], or a
+//! handshake of a known form. It is not a general signer, cannot be printed, compared or copied, and
+//! does not make randomness.
 //!
 //! Why this shape: the original signs payment receipts as raw bytes with the key that signs
 //! checkpoints, so that a guest could have a checkpoint of its choice signed as a payment.
@@ -190,7 +191,12 @@ impl NodeKey {
 
     /// Signs `message` under the tag of `domain`.
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
-        Signature(self.0.sign(&[domain.tag(), message].concat()).to_bytes())
+        self.sign_untagged(&[domain.tag(), message].concat())
+    }
+
+    /// Signs bytes whose form tells them from every tagged message. Only for handshakes.
+    pub(crate) fn sign_untagged(&self, message: &[u8]) -> Signature {
+        Signature(self.0.sign(message).to_bytes())
     }
 
     /// The 32 secret bytes. Only for the node key file.

@@ -30,6 +30,8 @@ mod go_json;
 #[cfg(feature = "full")]
 mod handoff;
 #[cfg(feature = "full")]
+mod handshake;
+#[cfg(feature = "full")]
 mod hash;
 #[cfg(feature = "full")]
 mod history;
@@ -74,6 +76,8 @@ pub use fund::{FundError, FundId, FundIdError, FundRecord, Funding};
 pub use go_json::{Base64, SecretBase64};
 #[cfg(feature = "full")]
 pub use handoff::{Answer, AnswerError, Offer, OfferError, OfferTerms, TransferId, Verdict};
+#[cfg(feature = "full")]
+pub use handshake::HandshakeError;
 #[cfg(feature = "full")]
 pub use hash::{Hash, HashError};
 #[cfg(feature = "full")]

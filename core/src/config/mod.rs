@@ -116,9 +116,9 @@ impl Config {
         &self.limits
     }
 
-    /// What every plugin is given when it is built.
+    /// What every plugin is given when it is built; a transport gets the node's key as well.
     pub fn context(&self) -> Context {
-        Context { data_dir: self.run.checkpoint_dir.clone(), limits: self.limits.clone() }
+        Context::new(self.run.checkpoint_dir.clone(), self.limits.clone())
     }
 
     /// The name of the chosen plugin of a kind; `None` if nothing chooses one.

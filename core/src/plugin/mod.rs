@@ -14,15 +14,51 @@ pub use inventory as __inventory;
 pub use registry::{Registry, RegistryError};
 pub use section::{BuildError, ConfigSection};
 
+use crate::format::NodeKey;
 use crate::{Engine, Limits, Meter, Storage, Transport};
 
 /// What every plugin is given when it is built, beside its own configuration.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Context {
     /// The data directory. A plugin that keeps files keeps them in or below it.
     pub data_dir: PathBuf,
     /// The limits in force.
     pub limits: Limits,
+    node_key: Option<Arc<NodeKey>>,
+}
+
+impl Context {
+    /// What every plugin gets.
+    pub fn new(data_dir: impl Into<PathBuf>, limits: Limits) -> Self {
+        Self { data_dir: data_dir.into(), limits, node_key: None }
+    }
+
+    /// What a transport gets: the key that the node proves itself by. Nothing else needs it, so no
+    /// other plugin is built with it.
+    #[must_use]
+    pub fn with_node_key(self, key: Arc<NodeKey>) -> Self {
+        Self { node_key: Some(key), ..self }
+    }
+
+    /// The node's key, for the transport named `plugin`. It signs handshakes and nothing else
+    /// ([`NodeKey::prove`]); a transport keeps no copy of its secret bytes.
+    ///
+    /// # Errors
+    /// When the plugin is built without one.
+    pub fn node_key(&self, plugin: &'static str) -> Result<Arc<NodeKey>, BuildError> {
+        self.node_key.clone().ok_or_else(|| {
+            let problem = "the node has no key to prove itself by".to_owned();
+            BuildError::Failed { plugin, problem }
+        })
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Context");
+        shown.field("data_dir", &self.data_dir).field("limits", &self.limits);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// A plugin's registration.
@@ -114,4 +150,22 @@ macro_rules! __register {
             inventory::submit! { $crate::plugin::Entry::<$object> { $($fields)* } }
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_node_key_is_handed_out_but_not_shown() {
+        let context = Context::new("data", Limits::default());
+        let error = context.node_key("mine").err().expect("there is no key").to_string();
+        assert_eq!(error, "mine: the node has no key to prove itself by");
+        let key = Arc::new(NodeKey::from_seed(&[7; 32]));
+        let context = context.with_node_key(Arc::clone(&key));
+        let given = context.node_key("mine").expect("there is a key");
+        assert_eq!(given.public_key(), key.public_key());
+        let shown = format!("{context:?}");
+        assert!(shown.contains("data_dir") && !shown.contains("key"), "{shown}");
+    }
 }
