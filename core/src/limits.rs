@@ -1,4 +1,4 @@
-//! The limits table: what a guest or a file may make a node spend. One table, with a default and a
+//! The limits table: what a guest, a file or a peer may make a node spend. One table, with a default and a
 //! hard ceiling for each row; configuration (`[limits]`) may lower or raise a default up to its
 //! ceiling. It does not enforce anything itself; each row names where that happens.
 
@@ -80,6 +80,21 @@ limits! {
     entropy_bytes_max: 4 << 10, 64 << 10;
     /// Bytes of a manifest. Enforced where it is read.
     manifest_bytes_max: 64 << 10, 1 << 20;
+    /// Connections of a node to others, whoever began them. Enforced by each transport.
+    connections_max: 256, 4_096;
+    /// Connections with one other node, whoever began them. Enforced by each transport.
+    connections_per_peer_max: 2, 64;
+    /// Connections that arrived and that nobody has taken yet. Enforced by each transport.
+    connections_pending_max: 32, 1_024;
+    /// Streams of one connection that are open at once, counted for each end that opens them.
+    /// Enforced by each transport.
+    streams_max: 16, 256;
+    /// Nanoseconds until a connection is proven and admitted, and until a stream has said its
+    /// protocol. Enforced by each transport over a network.
+    handshake_ns_max: 5_000_000_000, 60_000_000_000;
+    /// Nanoseconds without a sign of life until a connection counts as lost. Enforced by each
+    /// transport over a network.
+    silence_ns_max: 30_000_000_000, 600_000_000_000;
 }
 
 /// A configured limit is out of range.
