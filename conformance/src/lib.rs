@@ -24,6 +24,7 @@ pub mod mutants;
 pub mod replay;
 mod seed;
 pub mod storage;
+pub mod transport;
 pub mod world;
 
 pub use case::Case;

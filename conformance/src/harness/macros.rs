@@ -60,3 +60,29 @@ macro_rules! meter_suite {
         }
     };
 }
+
+/// Defines `main` of a `tests/conformance.rs`: the transport suite on the transports that a crate registers.
+///
+/// `transport_suite!(my_transport)` builds nodes from its registration, `config = r#"…"#` gives them a
+/// section, and `fixture = MyFixture` names a type that makes them: one that is [`Default`] and a
+/// [`TransportFixture`](crate::transport::TransportFixture).
+#[macro_export]
+macro_rules! transport_suite {
+    ($krate:ident $(,)?) => {
+        $crate::transport_suite!($krate, config = "");
+    };
+    ($krate:ident, config = $config:expr $(,)?) => {
+        use $krate as _;
+
+        fn main() -> ::std::process::ExitCode {
+            $crate::harness::run_transports($config)
+        }
+    };
+    ($krate:ident, fixture = $fixture:ty $(,)?) => {
+        use $krate as _;
+
+        fn main() -> ::std::process::ExitCode {
+            $crate::harness::run_transports_in::<$fixture>()
+        }
+    };
+}

@@ -5,8 +5,8 @@
 //!
 //! Variables of the environment:
 //!
-//! - `IGOR_CONFORMANCE_ENGINE`, `IGOR_CONFORMANCE_STORAGE`, `IGOR_CONFORMANCE_METER`: only these
-//!   plugins of the kind, separated by commas;
+//! - `IGOR_CONFORMANCE_ENGINE`, `IGOR_CONFORMANCE_STORAGE`, `IGOR_CONFORMANCE_METER`,
+//!   `IGOR_CONFORMANCE_TRANSPORT`: only these plugins of the kind, separated by commas;
 //! - `IGOR_CONFORMANCE_CONFIG`: a node configuration whose sections the plugins are built from;
 //! - `IGOR_CONFORMANCE_EXPECT`: the plugins that must be linked, as in `engine::wasmi,meter::gas`, instead
 //!   of those that the manifest names;
@@ -20,7 +20,7 @@ mod settings;
 
 use std::process::ExitCode;
 
-use igor_core::Storage;
+use igor_core::{Storage, Transport};
 
 use self::plugin::Plugin;
 pub(crate) use self::plugin::fresh_directory;
@@ -28,6 +28,7 @@ use self::run::Harness;
 pub(crate) use self::settings::section;
 use crate::Case;
 use crate::storage::{self, StorageFixture, child};
+use crate::transport::{self, TransportFixture};
 
 /// Runs every suite on every linked plugin, and the replay suite on every linked engine; those named in
 /// `expected`, as `<kind>::<name>`, must be linked.
@@ -35,7 +36,8 @@ pub fn run_workspace(expected: &[&str]) -> ExitCode {
     if let Some(code) = child::serve_if_asked() {
         return code;
     }
-    Harness::of_environment(expected).engines("").replays().storages("").meters("").run()
+    let harness = Harness::of_environment(expected).engines("").replays().storages("").meters("");
+    harness.transports("").run()
 }
 
 /// Runs the engine suite on the linked engines; `config` is the text of their section.
@@ -69,4 +71,17 @@ pub fn run_storages_in<F: StorageFixture + Default + 'static>(krate: &str) -> Ex
 /// Runs the meter suite on the linked meters; `config` is the text of their section.
 pub fn run_meters(config: &str) -> ExitCode {
     Harness::of_environment(&[]).meters(config).run()
+}
+
+/// Runs the transport suite on the linked transports; `config` is the text of their section.
+pub fn run_transports(config: &str) -> ExitCode {
+    Harness::of_environment(&[]).transports(config).run()
+}
+
+/// Runs the transport suite on the linked transports, whose nodes a fixture of their own makes.
+pub fn run_transports_in<F: TransportFixture + Default + 'static>() -> ExitCode {
+    let run = |_: &Plugin<dyn Transport>, case: Case<dyn TransportFixture>| {
+        (case.run)(&F::default());
+    };
+    Harness::of_environment(&[]).suite("", transport::cases(), run).run()
 }

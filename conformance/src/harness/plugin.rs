@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::{panic, thread};
 
 use igor_core::plugin::{Context, Entry, Kind};
-use igor_core::{Engine, Limits, Meter, Storage};
+use igor_core::{Engine, Limits, Meter, Storage, Transport};
 use tempfile::TempDir;
 
 use super::settings::section;
@@ -15,6 +15,7 @@ use crate::engine::EngineSubject;
 use crate::meter::MeterSubject;
 use crate::replay::ReplaySubject;
 use crate::storage::{self, PluginFixture, StorageFixture};
+use crate::transport::{self, TransportFixture};
 
 /// What a case may need of stack beside what the engine states.
 const CASE_STACK_BYTES: usize = 1 << 20;
@@ -69,6 +70,10 @@ pub(super) fn run_meter_case(plugin: &Plugin<dyn Meter>, case: Case<MeterSubject
     let directory = fresh_directory();
     let meter = plugin.build(directory.path());
     (case.run)(&MeterSubject { name: plugin.entry.name, meter });
+}
+
+pub(super) fn run_transport_case(plugin: &Plugin<dyn Transport>, case: Case<dyn TransportFixture>) {
+    (case.run)(&transport::PluginFixture::new(plugin.entry, &plugin.config));
 }
 
 /// A directory that is removed when it is dropped.

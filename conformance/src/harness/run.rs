@@ -12,11 +12,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::plugin::{
     Plugin, inapplicable_storage_cases, run_engine_case, run_meter_case, run_replay_case,
-    run_storage_case,
+    run_storage_case, run_transport_case,
 };
 use super::settings::Settings;
 use crate::seed::{SEED_VARIABLE, seed};
-use crate::{Case, engine, meter, replay, storage};
+use crate::{Case, engine, meter, replay, storage, transport};
 
 /// The suites of one run, and what is wrong with the plugins that they should run on.
 pub(super) struct Harness {
@@ -75,6 +75,10 @@ impl Harness {
 
     pub(super) fn meters(self, config: &str) -> Self {
         self.suite(config, meter::cases(), run_meter_case)
+    }
+
+    pub(super) fn transports(self, config: &str) -> Self {
+        self.suite(config, transport::cases(), run_transport_case)
     }
 
     /// Adds each of `cases` on each linked plugin of one kind that is selected.

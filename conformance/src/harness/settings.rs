@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use igor_core::config::{Config, Plugins};
 use igor_core::plugin::{ConfigSection, Kind};
-use igor_core::{Engine, Meter, Storage};
+use igor_core::{Engine, Meter, Storage, Transport};
 
 /// What the environment says about a run.
 #[derive(Default)]
@@ -21,7 +21,8 @@ impl Settings {
     /// # Errors
     /// When the configuration that it names cannot be used.
     pub(super) fn of_environment() -> Result<Self, String> {
-        let kinds = [<dyn Engine>::WORD, <dyn Storage>::WORD, <dyn Meter>::WORD];
+        let kinds =
+            [<dyn Engine>::WORD, <dyn Storage>::WORD, <dyn Meter>::WORD, <dyn Transport>::WORD];
         let selected = kinds.into_iter().filter_map(|kind| {
             Some((kind, list_in(&format!("IGOR_CONFORMANCE_{}", kind.to_uppercase()))?))
         });

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use conformance::{Case, engine, meter, storage};
+use conformance::{Case, engine, meter, storage, transport};
 
 use super::tree::{check, read};
 
@@ -63,4 +63,9 @@ fn every_promise_of_a_storage_has_a_case() {
 #[test]
 fn every_promise_of_a_meter_has_a_case() {
     check_suite("core/src/meter.rs", &meter::cases(), 15);
+}
+
+#[test]
+fn every_promise_of_a_transport_has_a_case() {
+    check_suite("core/src/transport/mod.rs", &transport::cases(), 50);
 }

@@ -65,7 +65,8 @@ fn every_linked_plugin_is_listed_with_the_defaults_marked() {
             "storage/fs*",
             "storage/memory",
             "meter/gas",
-            "meter/wall*"
+            "meter/wall*",
+            "transport/memory"
         ]
     );
     let text = ask(["plugins"]).done();
