@@ -11,6 +11,7 @@ use igor_meter_wall as _;
 use igor_storage_fs as _;
 use igor_storage_memory as _;
 use igor_transport_memory as _;
+use igor_transport_quic as _;
 
 use crate::problem::Problem;
 

@@ -66,7 +66,8 @@ fn every_linked_plugin_is_listed_with_the_defaults_marked() {
             "storage/memory",
             "meter/gas",
             "meter/wall*",
-            "transport/memory"
+            "transport/memory",
+            "transport/quic"
         ]
     );
     let text = ask(["plugins"]).done();
