@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use igor_core::Limits;
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::raw::{endpoint, honest};
 use super::{Host, key, soon};
@@ -86,8 +86,10 @@ async fn a_flood_of_beginnings_is_bounded() {
     host.assert_serves(100).await;
     let (mut answered, mut asked) = (0, 0);
     let mut buffer = vec![0; 2_000];
+    // Some get no answer: the system drops what does not fit into a socket.
+    let enough = Instant::now() + Duration::from_secs(2);
     for socket in &sockets {
-        match timeout(Duration::from_secs(2), socket.recv_from(&mut buffer)).await {
+        match timeout_at(enough, socket.recv_from(&mut buffer)).await {
             Err(_) => {}
             Ok(received) => {
                 let (length, _) = received.unwrap();
