@@ -243,7 +243,8 @@ pub trait WriteHalf: Send {
     /// When the half is over already, or the connection is gone.
     fn finish(&mut self) -> Result<(), TransportError>;
 
-    /// Waits until a finished half has been delivered: the peer has all of it, read or not.
+    /// Waits until a finished half has been delivered: the peer has all of it, read or not. Acknowledgements
+    /// may be late; an answer of the peer says more, and mostly sooner.
     ///
     /// # Errors
     /// When the peer stopped reading, or the half is not finished, or the connection is gone.

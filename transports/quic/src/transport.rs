@@ -101,6 +101,15 @@ impl QuicTransport {
     }
 }
 
+/// That there is a runtime; without one, sockets and timers panic.
+fn runtime(attempt: &Address) -> Result<(), TransportError> {
+    let found = tokio::runtime::Handle::try_current();
+    found.map(drop).map_err(|error| TransportError::Io {
+        attempt: format!("use {attempt}"),
+        source: io::Error::other(error),
+    })
+}
+
 /// The addresses of a place.
 async fn look_up(place: &Place) -> Result<Vec<SocketAddr>, TransportError> {
     let attempt = || format!("look up {}", place.host);
@@ -128,6 +137,7 @@ impl Transport for QuicTransport {
         let place = address.own(NAME, self.local)?;
         let place = Place::parse(place).map_err(|problem| address.refuse(problem))?;
         let io = |source| TransportError::Io { attempt: format!("listen at {address}"), source };
+        runtime(address)?;
         let mut failed = io::Error::other("nothing was tried");
         for at in look_up(&place).await? {
             match self.endpoints.listening(at) {
@@ -153,6 +163,7 @@ impl Transport for QuicTransport {
         if place.port == 0 {
             return Err(address.refuse("names port 0, where nobody is"));
         }
+        runtime(address)?;
         let refused =
             |problem| TransportError::Refused { attempt: format!("connect to {node}"), problem };
         let admitted = self.admission.admit(node).map_err(refused)?;

@@ -75,12 +75,18 @@ async fn a_cut_cable_is_noticed_and_an_idle_one_is_not_cut() {
     assert!(matches!(there, Err(TransportError::TimedOut { .. })), "{:?}", there.map(|_| ()));
 }
 
+fn resident_bytes() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4_096)
+}
+
 fn open_files() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_connections_leave_no_files_open() {
+async fn many_connections_leave_no_files_or_memory() {
     let (one, other) = (node(3), node(4));
     let listener = other.listen(&other.any_address()).await.unwrap();
     let address = listener.addresses().remove(0);
@@ -101,11 +107,13 @@ async fn many_connections_leave_no_files_open() {
         dialled.close(CloseCode(1)).await;
         assert!(timeout(SOON, accepted.accept()).await.unwrap().is_err());
         if round == 10 {
-            after_ten = open_files();
+            after_ten = open_files().zip(resident_bytes());
         }
     }
-    // The other test of this program opens four sockets.
-    if let (Some(before), Some(after)) = (after_ten, open_files()) {
-        assert!(after <= before + 8, "{after} files are open, {before} were");
+    if let (Some(before), Some(after)) = (after_ten, open_files().zip(resident_bytes())) {
+        // The other test of this program opens four sockets.
+        assert!(after.0 <= before.0 + 8, "{} files are open, {} were", after.0, before.0);
+        let grown = after.1.saturating_sub(before.1) >> 20;
+        assert!(grown < 16, "90 connections that are over cost {grown} MiB");
     }
 }
