@@ -23,12 +23,15 @@ use igor_storage_fs::{FsConfig, FsStorage};
 use tempfile::TempDir;
 
 /// A fault, and the case that is about it.
-const FAULTS: [(Fault, &str); 19] = [
+const FAULTS: [(Fault, &str); 22] = [
     (Fault::SkipsFileSync, "power_cuts_lose_nothing_acknowledged"),
     (Fault::SkipsDirectorySync, "power_cuts_lose_nothing_acknowledged"),
     (Fault::SkipsDirectorySync, "what_a_successor_found_survives_a_power_cut"),
     (Fault::ReplacesByCopying, "power_cuts_lose_nothing_acknowledged"),
     (Fault::NeverCutsTornAppends, "power_cuts_lose_nothing_acknowledged"),
+    (Fault::SkipsRedoSync, "appends_together_lose_nothing_acknowledged"),
+    (Fault::OverlooksRedoLogs, "appends_together_lose_nothing_acknowledged"),
+    (Fault::SkipsFileSync, "what_a_successor_found_of_appends_together_survives"),
     (Fault::RetriesFailedSync, "a_failed_sync_is_not_retried"),
     (Fault::LocksNothing, "racing_increments_lose_none"),
     (Fault::IgnoresPreconditions, "a_put_follows_its_precondition"),
@@ -57,6 +60,10 @@ enum Fault {
     ReplacesByCopying,
     /// What a torn append left stays behind the end of the log.
     NeverCutsTornAppends,
+    /// Appends of several agents are acknowledged before their redo log is synced.
+    SkipsRedoSync,
+    /// The redo logs of others are not found.
+    OverlooksRedoLogs,
     /// A failed sync is done once more, which succeeds.
     RetriesFailedSync,
     /// Locks on files exclude nobody.
@@ -98,7 +105,7 @@ impl Faulty {
     fn over(&self, vfs: Arc<dyn Vfs>) -> Arc<dyn Storage> {
         let vfs = Arc::new(FaultyVfs { fault: self.fault, vfs });
         let open = move || -> Arc<dyn Storage> {
-            let config = FsConfig { value_bytes_max: 1 << 20 };
+            let config = FsConfig { value_bytes_max: 1 << 20, ..FsConfig::default() };
             Arc::new(FsStorage::over(vfs.clone(), &config).expect("the configuration is valid"))
         };
         let store = Mutex::new(open());
@@ -124,8 +131,8 @@ struct FaultyVfs {
 }
 
 impl FaultyVfs {
-    fn file(&self, file: Box<dyn VfsFile>) -> Box<dyn VfsFile> {
-        Box::new(FaultyFile { fault: self.fault, file })
+    fn file(&self, file: Box<dyn VfsFile>, path: &str) -> Box<dyn VfsFile> {
+        Box::new(FaultyFile { fault: self.fault, is_redo: path.contains("/.redo/"), file })
     }
 }
 
@@ -135,11 +142,11 @@ impl Vfs for FaultyVfs {
     }
 
     fn open(&self, path: &str, access: Access) -> io::Result<Box<dyn VfsFile>> {
-        self.vfs.open(path, access).map(|file| self.file(file))
+        self.vfs.open(path, access).map(|file| self.file(file, path))
     }
 
     fn create_new(&self, path: &str) -> io::Result<Box<dyn VfsFile>> {
-        self.vfs.create_new(path).map(|file| self.file(file))
+        self.vfs.create_new(path).map(|file| self.file(file, path))
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
@@ -178,7 +185,10 @@ impl Vfs for FaultyVfs {
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
-        self.vfs.list(path)
+        match self.fault {
+            Fault::OverlooksRedoLogs if path.ends_with("/.redo") => Ok(Vec::new()),
+            _ => self.vfs.list(path),
+        }
     }
 
     fn metadata(&self, path: &str) -> io::Result<Metadata> {
@@ -192,12 +202,17 @@ impl Vfs for FaultyVfs {
 
 struct FaultyFile {
     fault: Fault,
+    is_redo: bool,
     file: Box<dyn VfsFile>,
 }
 
 impl VfsFile for FaultyFile {
     fn size(&self) -> io::Result<u64> {
         self.file.size()
+    }
+
+    fn size_if_named(&self) -> io::Result<Option<u64>> {
+        self.file.size_if_named()
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -218,6 +233,7 @@ impl VfsFile for FaultyFile {
     fn sync(&self) -> io::Result<()> {
         match self.fault {
             Fault::SkipsFileSync => Ok(()),
+            Fault::SkipsRedoSync if self.is_redo => Ok(()),
             Fault::RetriesFailedSync => self.file.sync().or_else(|_| self.file.sync()),
             _ => self.file.sync(),
         }
@@ -232,6 +248,10 @@ impl VfsFile for FaultyFile {
             Fault::LocksNothing => Ok(true),
             _ => self.file.lock(mode, wait),
         }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.file.unlock()
     }
 }
 
@@ -341,6 +361,14 @@ impl Storage for FaultyStore {
     }
 
     async fn commit(&self, batch: Batch) -> Vec<Result<Committed, StorageError>> {
+        if !matches!(self.fault, Fault::FailsGroupsTogether | Fault::AppliesHalfOfAFailedGroup) {
+            let mut groups = Vec::new();
+            for group in batch.groups {
+                groups.push(self.falsified(group).await);
+            }
+            let answers = self.store().commit(Batch { groups }).await;
+            return answers.into_iter().map(|answer| self.answered(answer)).collect();
+        }
         let mut results: Vec<Result<Committed, StorageError>> = Vec::new();
         for group in batch.groups {
             if self.fault == Fault::FailsGroupsTogether && results.iter().any(Result::is_err) {
@@ -348,7 +376,6 @@ impl Storage for FaultyStore {
                 results.push(Err(StorageError::Conflict { object, problem }));
                 continue;
             }
-            let group = self.falsified(group).await;
             let first = Group {
                 operations: group.operations.iter().take(1).cloned().collect(),
                 ..group.clone()

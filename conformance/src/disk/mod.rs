@@ -520,6 +520,14 @@ impl VfsFile for SimFile {
         Ok(u64::try_from(state.file(self.number).cached.len()).expect("a length fits"))
     }
 
+    fn size_if_named(&self) -> io::Result<Option<u64>> {
+        let mut state = self.disk.state();
+        state.check_power()?;
+        let is_named = state.find(&self.path).is_ok_and(|found| found == self.number);
+        let size = state.file(self.number).cached.len();
+        Ok(is_named.then(|| u64::try_from(size).expect("a length fits")))
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
         state.check_power()?;
@@ -601,15 +609,20 @@ impl VfsFile for SimFile {
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
 
-impl Drop for SimFile {
-    fn drop(&mut self) {
+    fn unlock(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         if let Some(holders) = state.locks.get_mut(&self.number) {
             holders.retain(|(handle, _)| *handle != self.handle);
         }
         self.disk.shared.unlocked.notify_all();
+        Ok(())
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.unlock().expect("a lock in memory can always be given up");
     }
 }
 

@@ -3,15 +3,15 @@
 
 use igor_core::Storage;
 use igor_core::format::Seq;
-use igor_core::storage::StorageError;
+use igor_core::storage::{Claim, StorageError};
 use pollster::block_on;
 
 use super::StorageFixture;
 use super::model::{Model, Progress, Script};
 use super::power::{open, succeed, verify};
 use super::support::{
-    agent, append, assert_all_poisoned, checkpoint, log, put, putting, trim, try_commit, try_log,
-    try_log_from,
+    agent, append, appending, assert_all_poisoned, bounds, checkpoint, commit_all, hold, log, put,
+    putting, trim, try_commit, try_hold, try_log, try_log_from,
 };
 use crate::Case;
 use crate::disk::{Fault, Image, OperationKind, SimDisk};
@@ -20,6 +20,8 @@ pub(super) fn cases() -> Vec<Case<dyn StorageFixture>> {
     crate::cases![dyn StorageFixture;
         any_failed_operation_poisons_the_store covers ["failed-sync-poisons", "ok-is-durable"],
         a_failed_sync_is_not_retried covers ["failed-sync-poisons"],
+        what_follows_an_append_in_doubt_is_durable_with_it covers ["ok-is-durable"],
+        what_a_failed_successor_lost_is_found_by_the_next covers ["ok-is-durable"],
         a_lack_of_space_leaves_the_old_content covers ["clean-failures-do-not-poison"],
         a_full_disk_takes_writes_again_when_space_is_freed covers ["clean-failures-do-not-poison"],
         short_writes_are_continued covers ["get-returns-last-put"],
@@ -151,6 +153,57 @@ fn a_failed_sync_is_not_retried(fixture: &dyn StorageFixture) {
         drop(store);
         assert_eq!(log(&*open(fixture, &disk.copy()), "a"), [b"zero"]);
     }
+}
+
+/// Two agents append together through one opener, which fails in the middle, so that nobody knows whether
+/// those appends are durable; another opener, which has long been writing for the same agents, goes on
+/// behind what it finds.
+fn what_follows_an_append_in_doubt_is_durable_with_it(fixture: &dyn StorageFixture) {
+    let disk = SimDisk::new();
+    let (one, other) = (open(fixture, &disk), open(fixture, &disk));
+    let together = |store: &dyn Storage, at: u64| {
+        let groups = ["a", "b"].map(|name| appending(name, at, &[&at.to_le_bytes()]));
+        commit_all(store, groups.into())
+    };
+    for (at, store) in (0..5).zip([&one, &other, &one, &one, &one]) {
+        for result in together(&**store, at) {
+            result.unwrap_or_else(|error| panic!("append at {at}: {error}"));
+        }
+    }
+    disk.fail_next(OperationKind::Sync, Fault::Error);
+    assert!(together(&*one, 5).iter().any(Result::is_err), "the sync failed");
+    assert_all_poisoned(&*one, "a");
+    let lengths = ["a", "b"].map(|name| (name, bounds(&*other, name).1));
+    assert!(lengths.iter().all(|(_, length)| (5..=6).contains(length)), "{lengths:?}");
+    let groups = lengths.map(|(name, length)| appending(name, length, &[b"goes on"]));
+    assert!(commit_all(&*other, groups.into()).iter().all(Result::is_ok));
+    let image = disk.image(Image::Nothing);
+    for (name, length) in lengths {
+        let kept = log(&*open(fixture, &image), name);
+        assert_eq!(u64::try_from(kept.len()).unwrap(), length + 1, "of the log of {name}");
+        assert_eq!(kept, log(&*other, name));
+    }
+}
+
+/// An opener that goes on with other agents hands one over, to a successor whose first sync fails and to
+/// one after that.
+fn what_a_failed_successor_lost_is_found_by_the_next(fixture: &dyn StorageFixture) {
+    let disk = SimDisk::new();
+    let before = open(fixture, &disk);
+    for at in 0..4 {
+        let groups = ["a", "b"].map(|name| appending(name, at, &[&at.to_le_bytes()]));
+        assert!(commit_all(&*before, groups.into()).iter().all(Result::is_ok));
+    }
+    let failing = open(fixture, &disk);
+    disk.fail_next(OperationKind::Sync, Fault::Error);
+    try_hold(&*failing, &Claim::Agent(agent("a"))).expect_err("the sync failed");
+    drop(failing);
+    let next = open(fixture, &disk);
+    let _hold = hold(&*next, &Claim::Agent(agent("a")));
+    for store in [next, open(fixture, &disk.image(Image::Nothing))] {
+        assert_eq!(log(&*store, "a"), [0_u64, 1, 2, 3].map(u64::to_le_bytes));
+    }
+    drop(before);
 }
 
 /// Every byte of every file, changed in several ways: what is read of the log is what was written, or it

@@ -78,8 +78,9 @@ impl StorageFixture for PluginFixture {
     fn on_disk(&self, disk: &SimDisk) -> Option<Arc<dyn Storage>> {
         // The one plugin whose file operations can be replaced.
         (self.entry.name == igor_storage_fs::NAME).then(|| {
-            let storage = FsStorage::over(Arc::new(disk.clone()), &FsConfig::default());
-            let storage: Arc<dyn Storage> = Arc::new(storage.expect("the defaults are valid"));
+            let config: FsConfig = self.section.parse().expect("the fixture's text is valid");
+            let storage = FsStorage::over(Arc::new(disk.clone()), &config);
+            let storage: Arc<dyn Storage> = Arc::new(storage.expect("its values are valid"));
             storage
         })
     }

@@ -32,7 +32,7 @@ use crate::disk::SimDisk;
 
 pub use faults::{Outcomes, fail_everywhere};
 pub use fixture::PluginFixture;
-pub use power::{cut_power_everywhere, kill_everywhere};
+pub use power::{Turns, cut_power_everywhere, cut_power_in_turns, kill_everywhere};
 
 /// An opened store. Fields drop in this order: first the store, then what it needs.
 pub struct Opened {

@@ -106,16 +106,23 @@ impl Model {
     }
 }
 
-/// What is done to a store, one group after the other.
+/// What is done to a store, one batch after the other.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    /// The groups.
+    /// The batches.
     pub steps: Vec<Step>,
+}
+
+/// One batch of a script.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its groups, of different agents.
+    pub parts: Vec<Part>,
 }
 
 /// One group of a script.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct Part {
     /// Who writes.
     pub agent: AgentId,
     /// What, in order.
@@ -155,20 +162,26 @@ pub struct Progress {
     pub acknowledged: Model,
     /// The steps that were answered, by an acknowledgement or a conflict.
     pub done: usize,
-    /// The group that failed, if one did.
-    pub failed: Option<Group>,
+    /// The groups that failed, if any did; all of one batch.
+    pub failed: Vec<Group>,
 }
 
 impl Progress {
-    /// Whether a store that holds `found` has kept its promises: everything acknowledged, and of the
+    /// Whether a store that holds `found` has kept its promises: everything acknowledged, and of each
     /// group that failed a first part.
     pub fn allows(&self, found: &Model) -> bool {
-        let Some(group) = &self.failed else { return *found == self.acknowledged };
-        (0..=group.operations.len()).any(|count| {
-            let mut model = self.acknowledged.clone();
-            model.apply(group, count);
-            *found == model
-        })
+        let mut allowed = vec![self.acknowledged.clone()];
+        for group in &self.failed {
+            let parts = allowed.iter().flat_map(|model| {
+                (0..=group.operations.len()).map(|count| {
+                    let mut model = model.clone();
+                    model.apply(group, count);
+                    model
+                })
+            });
+            allowed = parts.collect();
+        }
+        allowed.contains(found)
     }
 }
 
@@ -224,9 +237,50 @@ impl Script {
         Self { steps }
     }
 
+    /// A life of three agents who mostly only append, together: with what else may befall their logs in
+    /// between, and an append that fails beside others.
+    pub fn together() -> Self {
+        let all = |step: u8| {
+            let size = usize::from(step);
+            Step::together(vec![
+                Step::append("a", &[&vec![step; 237 + size]]),
+                Step::append("b", &[&[step; 3], b"", &vec![step; 40 * size]]),
+                Step::append("c", &[&vec![step; 500 * (size % 3)]]),
+            ])
+        };
+        let firsts = ["a", "b", "c"].map(|name| {
+            let record = Planned::Put(Key::Record(agent(name)), vec![2; 300], When::Absent);
+            Step::of(name, vec![Planned::Append(vec![vec![0; 20]]), record])
+        });
+        let mut steps = Vec::from(firsts);
+        steps.extend([all(1), all(2)]);
+        let record = Planned::Put(Key::Record(agent("b")), vec![3; 300], When::Always);
+        steps.push(Step::of("b", vec![Planned::Append(vec![vec![3; 30]]), record]));
+        steps.push(all(4));
+        steps.push(Step::together(vec![
+            Step::append("c", &[&[5; 70]]),
+            Step::append("a", &[&[5; 700]]),
+            Step::of("b", vec![Planned::Put(checkpoint("b"), vec![5], When::Stale)]),
+        ]));
+        steps.push(Step::of("a", vec![Planned::Trim(1)]));
+        steps.extend([all(6), all(7)]);
+        steps.push(Step::together(vec![
+            Step::append("a", &[&[8; 80]]),
+            Step::of("b", vec![Planned::Append(vec![vec![8; 90]]), Planned::Trim(2)]),
+            Step::append("c", &[&[8; 800]]),
+        ]));
+        steps.extend([all(9), Step::of("c", vec![Planned::Trim(0)]), all(10), all(11)]);
+        Self { steps }
+    }
+
+    /// So many of its steps, or all.
+    pub fn first_steps(&self, count: usize) -> Self {
+        Self { steps: self.steps.iter().take(count).cloned().collect() }
+    }
+
     /// The keys that it may write, in order.
     pub fn keys(&self) -> Vec<Key> {
-        let operations = self.steps.iter().flat_map(|step| &step.operations);
+        let operations = self.parts().flat_map(|part| &part.operations);
         let mut keys: Vec<_> = operations
             .filter_map(|operation| match operation {
                 Planned::Put(key, ..) | Planned::Delete(key, _) => Some(key.clone()),
@@ -240,10 +294,14 @@ impl Script {
 
     /// The agents that it writes for, in order.
     pub fn agents(&self) -> Vec<AgentId> {
-        let mut agents: Vec<_> = self.steps.iter().map(|step| step.agent.clone()).collect();
+        let mut agents: Vec<_> = self.parts().map(|part| part.agent.clone()).collect();
         agents.sort_unstable();
         agents.dedup();
         agents
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.steps.iter().flat_map(|step| &step.parts)
     }
 
     /// Claims every agent of the script.
@@ -263,18 +321,28 @@ impl Script {
     /// # Panics
     /// When a planned conflict is none.
     pub fn run(&self, store: &dyn Storage, progress: &mut Progress) -> Result<(), StorageError> {
-        progress.failed = None;
+        progress.failed.clear();
         while let Some(step) = self.steps.get(progress.done) {
-            let group = step.resolve(store)?;
-            progress.failed = Some(group.clone());
-            let result = block_on(store.commit(Batch::from(group.clone()))).pop();
-            match (result.expect("one group has one result"), step.is_stale()) {
-                (Ok(_), false) => progress.acknowledged.apply(&group, usize::MAX),
-                (Err(StorageError::Conflict { .. }), true) => {}
-                (Ok(_), true) => panic!("a stale precondition was no conflict: {step:?}"),
-                (Err(error), _) => return Err(error),
+            let resolved: Result<Vec<_>, _> =
+                step.parts.iter().map(|part| part.resolve(store)).collect();
+            let groups = resolved?;
+            let results = block_on(store.commit(Batch { groups: groups.clone() }));
+            assert_eq!(results.len(), groups.len(), "there is one result for each group");
+            let mut failure = None;
+            for ((part, group), result) in step.parts.iter().zip(groups).zip(results) {
+                match (result, part.is_stale()) {
+                    (Ok(_), false) => progress.acknowledged.apply(&group, usize::MAX),
+                    (Err(StorageError::Conflict { .. }), true) => {}
+                    (Ok(_), true) => panic!("a stale precondition was no conflict: {part:?}"),
+                    (Err(error), _) => {
+                        progress.failed.push(group);
+                        failure.get_or_insert(error);
+                    }
+                }
             }
-            progress.failed = None;
+            if let Some(error) = failure {
+                return Err(error);
+            }
             progress.done += 1;
         }
         Ok(())
@@ -282,8 +350,14 @@ impl Script {
 }
 
 impl Step {
-    fn of(name: &str, operations: Vec<Planned>) -> Self {
-        Self { agent: agent(name), operations }
+    /// One group of an agent.
+    pub fn of(name: &str, operations: Vec<Planned>) -> Self {
+        Self { parts: vec![Part { agent: agent(name), operations }] }
+    }
+
+    /// One batch of the groups of several steps.
+    pub fn together(steps: Vec<Self>) -> Self {
+        Self { parts: steps.into_iter().flat_map(|step| step.parts).collect() }
     }
 
     /// Everything that a new agent has.
@@ -371,7 +445,8 @@ impl Step {
     fn audited_save(name: &str, tick: u64, size: usize) -> Self {
         let mut step = Self::save(name, tick, size);
         let (id, absent) = (agent(name), When::Absent);
-        step.operations.extend([
+        let part = step.parts.first_mut().expect("a save is one group");
+        part.operations.extend([
             Planned::Put(Key::Segment(id.clone(), Tick(tick), 0), vec![6; 1_300], absent),
             Planned::Put(Key::Segment(id.clone(), Tick(tick), 1), vec![7; 30], absent),
             Planned::Put(Key::Summary(id.clone()), vec![8; 100], When::Unchanged),
@@ -384,11 +459,14 @@ impl Step {
         step
     }
 
-    fn append(name: &str, records: &[&[u8]]) -> Self {
+    /// One append of an agent.
+    pub fn append(name: &str, records: &[&[u8]]) -> Self {
         let records = records.iter().map(|record| record.to_vec()).collect();
         Self::of(name, vec![Planned::Append(records)])
     }
+}
 
+impl Part {
     fn is_stale(&self) -> bool {
         self.operations.iter().any(|operation| match operation {
             Planned::Put(_, _, when) | Planned::Delete(_, when) => *when == When::Stale,

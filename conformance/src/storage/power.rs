@@ -7,7 +7,7 @@ use igor_core::Storage;
 use igor_core::storage::{Key, StorageError};
 
 use super::StorageFixture;
-use super::model::{Model, Planned, Progress, Script, Step, When};
+use super::model::{Model, Part, Planned, Progress, Script, Step, When};
 use crate::Case;
 use crate::disk::{Counts, Crash, Fault, Image, SimDisk, enumerate};
 
@@ -15,6 +15,8 @@ pub(super) fn cases() -> Vec<Case<dyn StorageFixture>> {
     crate::cases![dyn StorageFixture;
         power_cuts_lose_nothing_acknowledged covers ["ok-is-durable", "group-order-holds"],
         what_a_successor_found_survives_a_power_cut covers ["ok-is-durable"],
+        appends_together_lose_nothing_acknowledged covers ["ok-is-durable", "groups-are-independent"],
+        what_a_successor_found_of_appends_together_survives covers ["ok-is-durable"],
     ]
 }
 
@@ -24,6 +26,14 @@ fn power_cuts_lose_nothing_acknowledged(fixture: &dyn StorageFixture) {
 
 fn what_a_successor_found_survives_a_power_cut(fixture: &dyn StorageFixture) {
     kill_everywhere(fixture, &Script::short());
+}
+
+fn appends_together_lose_nothing_acknowledged(fixture: &dyn StorageFixture) {
+    cut_power_everywhere(fixture, &Script::together().first_steps(9));
+}
+
+fn what_a_successor_found_of_appends_together_survives(fixture: &dyn StorageFixture) {
+    kill_everywhere(fixture, &Script::together().first_steps(9));
 }
 
 pub(super) fn open(fixture: &dyn StorageFixture, disk: &SimDisk) -> std::sync::Arc<dyn Storage> {
@@ -72,16 +82,23 @@ fn assert_undisturbed(fixture: &dyn StorageFixture, script: &Script) -> SimDisk 
     disk
 }
 
-/// One more write for each agent of a script.
+/// One more write for each agent of a script, and if some wrote together, one more of all.
 fn touch(script: &Script) -> Script {
-    let steps = script.agents().into_iter().map(|agent| Step {
-        operations: vec![
+    let part = |agent, operations| Part { agent, operations };
+    let steps = script.agents().into_iter().map(|agent| {
+        let operations = vec![
             Planned::Append(vec![b"goes on".to_vec()]),
             Planned::Put(Key::Record(agent.clone()), b"goes on".to_vec(), When::Always),
-        ],
-        agent,
+        ];
+        Step { parts: vec![part(agent, operations)] }
     });
-    Script { steps: steps.collect() }
+    let mut steps: Vec<_> = steps.collect();
+    if script.steps.iter().any(|step| step.parts.len() > 1) {
+        let append = || vec![Planned::Append(vec![b"together".to_vec()])];
+        let parts = script.agents().into_iter().map(|agent| part(agent, append()));
+        steps.push(Step { parts: parts.collect() });
+    }
+    Script { steps }
 }
 
 /// Opens the store on `disk`, claims its agents, reads it, and writes once for each; `known` is what it
@@ -110,9 +127,8 @@ fn ordinary_files(fixture: &dyn StorageFixture, script: &Script) -> BTreeSet<Str
     let disk = SimDisk::new();
     let mut files = BTreeSet::new();
     for count in 1..=script.steps.len() {
-        let part = Script { steps: script.steps[..count].to_vec() };
         let disk = SimDisk::new();
-        run(fixture, &disk, &part);
+        run(fixture, &disk, &script.first_steps(count));
         files.extend(disk.files());
     }
     recover(fixture, &disk, script, None).1.expect("nothing goes wrong here");
@@ -129,6 +145,56 @@ fn ordinary_files(fixture: &dyn StorageFixture, script: &Script) -> BTreeSet<Str
 /// When something does not hold, with the place of the power cut.
 pub fn cut_power_everywhere(fixture: &dyn StorageFixture, script: &Script) -> Counts {
     assert_undisturbed(fixture, script);
+    cut_everywhere(fixture, script, &|disk| run(fixture, disk, script))
+}
+
+/// How two openers take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turns {
+    /// Each claims the agents when the other has freed them.
+    Claimed,
+    /// None claims anything: what keeps them apart are the preconditions.
+    Unclaimed,
+}
+
+/// The same where two openers, both alive all the time, do the script in turns, so many steps at a time.
+///
+/// # Panics
+/// When something does not hold, with the place of the power cut.
+pub fn cut_power_in_turns(
+    fixture: &dyn StorageFixture,
+    script: &Script,
+    (turns, each): (Turns, usize),
+) -> Counts {
+    let in_turns = |disk: &SimDisk| {
+        let openers = [open(fixture, disk), open(fixture, disk)];
+        let mut progress = Progress::default();
+        for (first, store) in (0..script.steps.len()).step_by(each).zip(openers.iter().cycle()) {
+            let part = script.first_steps(first + each);
+            let holds = match turns {
+                Turns::Claimed => script.hold(&**store),
+                Turns::Unclaimed => Ok(Vec::new()),
+            };
+            let result = holds.and_then(|holds| {
+                let result = part.run(&**store, &mut progress);
+                drop(holds);
+                result
+            });
+            if result.is_err() {
+                break;
+            }
+        }
+        progress
+    };
+    assert_eq!(in_turns(&SimDisk::new()).done, script.steps.len(), "the script stops");
+    cut_everywhere(fixture, script, &in_turns)
+}
+
+fn cut_everywhere(
+    fixture: &dyn StorageFixture,
+    script: &Script,
+    run: &dyn Fn(&SimDisk) -> Progress,
+) -> Counts {
     let ordinary = ordinary_files(fixture, script);
     let check = |crash: &Crash, progress: &Progress| {
         let found = verify(fixture, &crash.disk, script, progress);
@@ -139,7 +205,7 @@ pub fn cut_power_everywhere(fixture: &dyn StorageFixture, script: &Script) -> Co
         }
         finish(fixture, &crash.disk, script, &found, &ordinary);
     };
-    enumerate(SimDisk::new, |disk| run(fixture, disk, script), check)
+    enumerate(SimDisk::new, run, check)
 }
 
 /// The last recovery, which nothing disturbs.

@@ -83,7 +83,7 @@ impl FsStorage {
     }
 
     /// Refuses keys of other agents, and values and records that are too large.
-    fn check_values(&self, group: &Group) -> Result<(), StorageError> {
+    pub(crate) fn check_values(&self, group: &Group) -> Result<(), StorageError> {
         let max = self.value_bytes_max;
         let fits = |object: &dyn Fn() -> String, bytes: usize| match to_u64(bytes) {
             bytes if bytes > max => Err(StorageError::TooLarge { object: object(), bytes, max }),
@@ -129,35 +129,39 @@ impl FsStorage {
         group: &Group,
         state: &mut AgentState,
     ) -> Result<(), StorageError> {
-        let conflict = |problem| {
-            Err(StorageError::Conflict { object: format!("log of {}", group.agent), problem })
-        };
         let mut end = None;
         for operation in &group.operations {
             let is_of_log = matches!(operation, Operation::Append { .. } | Operation::Trim { .. });
             if is_of_log && end.is_none() {
-                self.caught_up(&group.agent, &mut state.log)?;
+                self.caught_up(&group.agent, state)?;
             }
             let length = end.unwrap_or(state.log.bounds().end);
             match operation {
                 Operation::Put { bytes, precondition, .. } if is_large(bytes, precondition) => {}
                 Operation::Put { key, precondition, .. }
                 | Operation::Delete { key, precondition } => self.check(key, precondition)?,
-                Operation::Append { at, .. } if *at != length => {
-                    return conflict(format!("length {at} expected, found {length}"));
-                }
-                Operation::Append { records, .. } => {
+                Operation::Append { at, records } => {
+                    Self::check_length(&group.agent, *at, length)?;
                     end = Some(Seq(length.0.saturating_add(to_u64(records.len()))));
                 }
                 Operation::Trim { before } if *before > length => {
-                    return conflict(format!(
-                        "cannot be trimmed to {before}, its length is {length}"
-                    ));
+                    let object = format!("log of {}", group.agent);
+                    let problem = format!("cannot be trimmed to {before}, its length is {length}");
+                    return Err(StorageError::Conflict { object, problem });
                 }
                 Operation::Trim { .. } => end = Some(length),
             }
         }
         Ok(())
+    }
+
+    /// Refuses an append that expects another length of the log.
+    pub(crate) fn check_length(agent: &AgentId, at: Seq, found: Seq) -> Result<(), StorageError> {
+        if at == found {
+            return Ok(());
+        }
+        let problem = format!("length {at} expected, found {found}");
+        Err(StorageError::Conflict { object: format!("log of {agent}"), problem })
     }
 
     fn check(&self, key: &Key, precondition: &Precondition) -> Result<(), StorageError> {
@@ -273,6 +277,8 @@ impl FsStorage {
                 self.put_in_place(&layout::journal(writing.agent), index, writing)?;
                 if let Some(at) = writing.trimmed.iter().position(|(of, _)| *of == index) {
                     state.log = writing.trimmed.swap_remove(at).1;
+                    drop(self.handles.take(writing.agent));
+                    self.settled(writing.agent, state);
                 }
                 Ok(())
             }
@@ -331,7 +337,14 @@ impl FsStorage {
             self.tree.sync_dir(parent(&path))?;
             state.has_log = true;
         }
+        self.settled(writing.agent, state);
         Ok(())
+    }
+
+    /// Takes note that the agent's log is durable as far as it reaches, its name included.
+    fn settled(&self, agent: &AgentId, state: &mut AgentState) {
+        state.settled = Some(state.log.span());
+        self.redo.is_synced(agent);
     }
 
     /// Ends a group that failed: cleanly, if nothing has changed and its temporary files can go.

@@ -9,6 +9,9 @@ use serde::Deserialize;
 pub struct FsConfig {
     /// The largest value or log record, in bytes; what is larger is neither written nor read.
     pub value_bytes_max: u64,
+    /// How large the redo log grows, in bytes, before the logs in it are synced and it is emptied. One
+    /// batch may exceed it.
+    pub redo_bytes_max: u64,
 }
 
 impl FsConfig {
@@ -17,8 +20,9 @@ impl FsConfig {
 }
 
 impl Default for FsConfig {
-    /// Room for the largest state that the limits table allows, and for every module.
+    /// Room for the largest state that the limits table allows, and for every module; a redo log that is
+    /// read in a moment and yet not emptied often.
     fn default() -> Self {
-        Self { value_bytes_max: 80 << 20 }
+        Self { value_bytes_max: 80 << 20, redo_bytes_max: 32 << 20 }
     }
 }

@@ -8,6 +8,22 @@ use rustix::io::Errno;
 
 use crate::vfs::Refusal;
 
+/// A file of the store's own was not written so. Carried inside an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{object}: {problem}")]
+pub(crate) struct Damage {
+    /// The file.
+    pub(crate) object: String,
+    /// What is wrong with it.
+    pub(crate) problem: String,
+}
+
+impl From<Damage> for io::Error {
+    fn from(damage: Damage) -> Self {
+        Self::other(damage)
+    }
+}
+
 /// A file operation that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -41,7 +57,8 @@ impl Failure {
         );
         let errno = Errno::from_io_error(&self.source);
         let too_many_open = matches!(errno, Some(Errno::MFILE | Errno::NFILE));
-        let passing = self.is_lack_of_space() || self.refusal().is_some() || denied;
+        let refused = self.refusal().is_some() || self.damage().is_some();
+        let passing = self.is_lack_of_space() || refused || denied;
         !self.syncing && (passing || too_many_open)
     }
 
@@ -58,12 +75,19 @@ impl Failure {
     fn refusal(&self) -> Option<&Refusal> {
         self.source.get_ref().and_then(|inner| inner.downcast_ref())
     }
+
+    fn damage(&self) -> Option<&Damage> {
+        self.source.get_ref().and_then(|inner| inner.downcast_ref())
+    }
 }
 
 impl From<Failure> for StorageError {
     fn from(failure: Failure) -> Self {
         if let Some(Refusal { path, problem }) = failure.refusal() {
             return Self::Refused { object: path.clone(), problem: (*problem).to_owned() };
+        }
+        if let Some(Damage { object, problem }) = failure.damage() {
+            return Self::Corrupt { object: object.clone(), problem: problem.clone() };
         }
         if failure.is_lack_of_space() {
             return Self::NoSpace { attempt: failure.attempt };

@@ -17,6 +17,11 @@ pub(crate) const MODULES: &str = ".igor/.modules";
 /// Manifests by hash.
 pub(crate) const MANIFESTS: &str = ".igor/.manifests";
 
+/// The redo logs, one of each opener that has one.
+pub(crate) const REDO: &str = ".igor/.redo";
+/// Locked by whoever makes a redo log or applies those of the dead, and shared by whoever reads those.
+pub(crate) const REDO_LOCK: &str = ".igor/.redo/.lock";
+
 /// The node's key.
 pub(crate) const NODE: &str = ".igor/.node";
 
@@ -54,6 +59,17 @@ pub(crate) fn agent_lock(agent: &AgentId) -> String {
 /// whatever it will become, so that who holds the commit lock can tell that it is left over.
 pub(crate) fn temporary(agent: &AgentId, number: usize) -> String {
     format!("{OWN}/{agent}/{TEMPORARY}{number}")
+}
+
+/// The redo log of that number.
+pub(crate) fn redo_log(number: u32) -> String {
+    format!("{REDO}/{number}")
+}
+
+/// The number of the redo log that is called `name` in its directory.
+pub(crate) fn redo_number(name: &str) -> Option<u32> {
+    let number = name.parse().ok()?;
+    (redo_log(number).rsplit('/').next() == Some(name)).then_some(number)
 }
 
 /// How the names of temporary files begin.
@@ -190,6 +206,18 @@ mod tests {
             let name = path.rsplit('/').next().expect("a file has a name");
             assert_eq!(super::key(&scope, name), Some(key.clone()), "{path}");
             assert_eq!(super::key(&history, name), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn redo_logs_are_told_from_what_else_lies_there() {
+        for number in [0, 7, u32::MAX] {
+            let path = redo_log(number);
+            let name = path.rsplit('/').next().expect("a file has a name");
+            assert_eq!(redo_number(name), Some(number), "{path}");
+        }
+        for name in ["", ".lock", "07", "+7", "-1", "7.old", "4294967296"] {
+            assert_eq!(redo_number(name), None, "{name}");
         }
     }
 

@@ -2,13 +2,17 @@
 
 mod batch;
 mod beside;
+mod combine;
 mod commit;
 mod config;
 mod error;
+mod handles;
 mod layout;
 mod lock;
 mod log;
+mod redo;
 mod storage;
+mod threads;
 mod tree;
 mod trim;
 pub mod vfs;

@@ -18,9 +18,12 @@ use igor_core::storage::{
 
 use crate::config::FsConfig;
 use crate::error::Failure;
+use crate::handles::Handles;
 use crate::layout;
 use crate::lock;
-use crate::log::{Log, LogError};
+use crate::log::{Log, LogError, Span};
+use crate::redo::Redo;
+use crate::redo::entry::Entries;
 use crate::tree::{Content, Tree};
 use crate::vfs::{Access, OsVfs, Vfs, VfsFile};
 
@@ -31,6 +34,10 @@ pub struct FsStorage {
     /// Whether the directories that every writer needs are there and safe.
     base: Mutex<bool>,
     agents: Mutex<HashMap<AgentId, Arc<Mutex<AgentState>>>>,
+    pub(crate) redo: Redo,
+    pub(crate) handles: Handles,
+    /// What the redo logs of dead openers said when an agent was first read that was not taken over.
+    pub(crate) left_by_the_dead: Mutex<Option<Arc<Entries>>>,
     /// The first failure that left the store in doubt.
     poison: Mutex<Option<String>>,
 }
@@ -45,6 +52,8 @@ pub(crate) struct AgentState {
     /// Whether the directory of its history exists durably.
     pub(crate) has_history: bool,
     pub(crate) log: Log,
+    /// How far the log reached when this opener last made it durable, in its own file or in the redo log.
+    pub(crate) settled: Option<Span>,
 }
 
 impl FsStorage {
@@ -74,6 +83,9 @@ impl FsStorage {
             value_bytes_max: config.value_bytes_max,
             base: Mutex::default(),
             agents: Mutex::default(),
+            redo: Redo::new(config.redo_bytes_max),
+            handles: Handles::default(),
+            left_by_the_dead: Mutex::default(),
             poison: Mutex::default(),
         })
     }
@@ -94,7 +106,14 @@ impl FsStorage {
         }
         let error = failure.in_doubt();
         locked(&self.poison).get_or_insert_with(|| error.to_string());
+        self.redo.leave();
         error
+    }
+
+    /// What every call says after a failure.
+    pub(crate) fn poisoned(&self) -> StorageError {
+        let cause = locked(&self.poison).clone();
+        StorageError::Poisoned { cause: cause.unwrap_or_default() }
     }
 
     pub(crate) fn agent(&self, agent: &AgentId) -> Arc<Mutex<AgentState>> {
@@ -123,28 +142,14 @@ impl FsStorage {
             return lock::wait_for(&self.tree, &layout::commit_lock(agent));
         }
         self.take_base()?;
+        self.mend_after_the_dead()?;
         self.tree.ensure_dir(&layout::agent_dir(agent))?;
+        drop(self.handles.take(agent));
         let lock = lock::wait_for(&self.tree, &layout::commit_lock(agent))?;
         self.tree.take_over(agent)?;
         self.settle_log(agent)?;
         *state = AgentState { taken_over: true, ..AgentState::default() };
         Ok(lock)
-    }
-
-    /// Makes durable what a process that died may have appended, and forgets what a failed sync may
-    /// have left in memory only: from here on, what is read is on the medium.
-    fn settle_log(&self, agent: &AgentId) -> Result<(), Failure> {
-        let path = layout::journal(agent);
-        match self.tree.vfs.open(&path, Access::ReadWrite) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            opened => {
-                let object = self.tree.vfs.describe(&path);
-                let file = opened.map_err(Failure::of("open", &object))?;
-                file.sync().map_err(Failure::of_sync(&object))?;
-                file.forget_cached();
-                Ok(())
-            }
-        }
     }
 
     /// The value of `key` with its version.
@@ -163,17 +168,21 @@ impl FsStorage {
     pub(crate) fn caught_up(
         &self,
         agent: &AgentId,
-        log: &mut Log,
+        state: &mut AgentState,
     ) -> Result<Option<Box<dyn VfsFile>>, StorageError> {
         let path = layout::journal(agent);
         let file = match self.tree.vfs.open(&path, Access::Read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                *log = Log::default();
+                state.log = Log::default();
                 return Ok(None);
             }
             opened => opened.map_err(Failure::of("open", &self.tree.vfs.describe(&path)))?,
         };
-        log.catch_up(&*file).map_err(|error| self.log_error(agent, error))?;
+        let file = match state.taken_over {
+            true => file,
+            false => self.as_acknowledged(agent, file)?,
+        };
+        state.log.catch_up(&*file).map_err(|error| self.log_error(agent, error))?;
         Ok(Some(file))
     }
 
@@ -197,6 +206,12 @@ pub(crate) fn version(bytes: &[u8]) -> Version {
 /// panicked cannot have left half of it.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for FsStorage {
+    fn drop(&mut self) {
+        self.redo.finish(&self.tree);
+    }
 }
 
 #[async_trait]
@@ -233,7 +248,7 @@ impl Storage for FsStorage {
         self.check_poison()?;
         let state = self.agent(agent);
         let mut state = locked(&state);
-        self.caught_up(agent, &mut state.log)?;
+        self.caught_up(agent, &mut state)?;
         Ok(state.log.bounds())
     }
 
@@ -246,7 +261,7 @@ impl Storage for FsStorage {
         self.check_poison()?;
         let state = self.agent(agent);
         let mut state = locked(&state);
-        let Some(file) = self.caught_up(agent, &mut state.log)? else { return Ok(Vec::new()) };
+        let Some(file) = self.caught_up(agent, &mut state)? else { return Ok(Vec::new()) };
         let first = state.log.bounds().start;
         if from < first {
             return Err(StorageError::Trimmed { object: format!("log of {agent}"), from, first });

@@ -353,6 +353,160 @@ fn groups_of_one_agent_in_a_large_batch_keep_their_order() {
     assert_eq!(last, [199_u64.to_le_bytes()]);
 }
 
+/// One append for each agent, in one batch.
+fn append_together(store: &dyn Storage, names: &[String], at: u64) {
+    let record = || vec![at.to_string().into_bytes()];
+    let groups = names.iter().map(|name| Group::new(agent(name)).append(Seq(at), record()));
+    for result in block_on(store.commit(Batch { groups: groups.collect() })) {
+        result.unwrap();
+    }
+}
+
+fn log(store: &dyn Storage, name: &str) -> Vec<Vec<u8>> {
+    block_on(store.read_log(&agent(name), Seq(0), usize::MAX)).unwrap()
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("agent{number}")).collect()
+}
+
+/// A copy of a store that is in use; of each log, only what was synced is certain to be there after a power
+/// cut, and here nothing else is.
+fn after_a_power_cut(from: &Path, to: &Path, synced: &BTreeMap<String, u64>) {
+    for name in everything(from).keys() {
+        let (source, target) = (from.join(name), to.join(name));
+        match source.is_dir() {
+            true => fs::create_dir_all(target).unwrap(),
+            false => drop(fs::copy(source, target).unwrap()),
+        }
+    }
+    for (name, size) in synced {
+        let file = fs::File::options().write(true).open(to.join(name)).unwrap();
+        file.set_len(*size).unwrap();
+    }
+}
+
+#[test]
+fn appends_of_many_agents_share_a_redo_log_that_goes_with_its_opener() {
+    let directory = directory();
+    // More than are combined at a time, or kept open, or synced in order.
+    let names = names(200);
+    let config = FsConfig { redo_bytes_max: 100_000, ..FsConfig::default() };
+    let store = FsStorage::open(directory.path(), &config).unwrap();
+    let redo_log = directory.path().join(".igor/.redo/0");
+    append_together(&store, &names, 0);
+    assert!(!redo_log.exists(), "the first append of an agent is synced alone");
+    let mut sizes = Vec::new();
+    for at in 1..9 {
+        append_together(&store, &names, at);
+        sizes.push(redo_log.metadata().unwrap().len());
+    }
+    assert!(sizes.iter().all(|size| *size > 0), "{sizes:?}");
+    assert!(sizes.windows(2).any(|pair| pair[0] > pair[1]), "it was never emptied: {sizes:?}");
+    drop(store);
+    assert!(!redo_log.exists());
+    let expected: Vec<_> = (0..9).map(|at: u64| at.to_string().into_bytes()).collect();
+    let store = open(directory.path());
+    assert!(names.iter().all(|name| log(&store, name) == expected));
+}
+
+#[test]
+fn one_agent_alone_has_no_redo_log() {
+    let directory = directory();
+    let store = open(directory.path());
+    for at in 0..5 {
+        append_together(&store, &names(1), at);
+    }
+    assert!(!directory.path().join(".igor/.redo").exists());
+}
+
+#[test]
+fn a_trim_by_another_opener_ends_the_use_of_a_log_that_was_kept_open() {
+    let directory = directory();
+    let (one, other) = (open(directory.path()), open(directory.path()));
+    let names = names(3);
+    for at in 0..3 {
+        append_together(&one, &names, at);
+    }
+    // As many bytes as before, so that only the file itself tells the difference.
+    let trim = Group::new(agent(&names[1])).append(Seq(3), vec![vec![7; 110]]).trim(Seq(3));
+    commit(&other, trim).unwrap();
+    let conflict = Group::new(agent(&names[1])).append(Seq(3), vec![b"late".to_vec()]);
+    let conflict = vec![Group::new(agent(&names[0])).append(Seq(3), vec![b"3".to_vec()]), conflict];
+    let results = block_on(one.commit(Batch { groups: conflict }));
+    assert!(results[0].is_ok(), "{results:?}");
+    assert!(matches!(results[1], Err(StorageError::Conflict { .. })), "{results:?}");
+    for at in 4..6 {
+        append_together(&one, &names[..2], at);
+    }
+    for store in [&one, &other, &open(directory.path())] {
+        let id = agent(&names[1]);
+        assert_eq!(block_on(store.log_bounds(&id)).unwrap(), Seq(3)..Seq(6));
+        let records = block_on(store.read_log(&id, Seq(3), usize::MAX)).unwrap();
+        assert_eq!(records, [vec![7; 110], b"4".to_vec(), b"5".to_vec()]);
+    }
+}
+
+#[test]
+fn what_only_a_redo_log_has_is_read_from_there_and_mended_by_a_writer() {
+    let directory = directory();
+    let (before, after) = (directory.path().join("before"), directory.path().join("after"));
+    let names = names(3);
+    let store = open(&before);
+    append_together(&store, &names, 0);
+    let journal = |name: &String| format!(".igor/{name}/journal");
+    let size = |name: &String| before.join(journal(name)).metadata().unwrap().len();
+    let synced = names.iter().map(|name| (journal(name), size(name))).collect();
+    for at in 1..4 {
+        append_together(&store, &names, at);
+    }
+    after_a_power_cut(&before, &after, &synced);
+    let expected: Vec<_> = (0..4).map(|at: u64| at.to_string().into_bytes()).collect();
+
+    let found = everything(&after);
+    let reader = open(&after);
+    assert!(names.iter().all(|name| log(&reader, name) == expected), "the reader misses something");
+    assert_eq!(everything(&after), found, "reading has changed something");
+
+    let writer = open(&after);
+    drop(block_on(writer.hold(&Claim::Agent(agent(&names[2])))).unwrap());
+    assert!(!after.join(".igor/.redo/0").exists(), "it is still there when it is applied");
+    for name in &names {
+        let (mended, whole) = (after.join(journal(name)), before.join(journal(name)));
+        assert!(fs::read(mended).unwrap() == fs::read(whole).unwrap(), "{name} is not mended");
+    }
+    assert!(names.iter().all(|name| log(&reader, name) == expected));
+}
+
+#[test]
+fn a_damaged_redo_log_is_reported_by_readers_and_writers_and_stays() {
+    let directory = directory();
+    let (before, after) = (directory.path().join("before"), directory.path().join("after"));
+    let names = names(2);
+    let store = open(&before);
+    for at in 0..3 {
+        append_together(&store, &names, at);
+    }
+    after_a_power_cut(&before, &after, &BTreeMap::new());
+    let path = after.join(".igor/.redo/0");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[60] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let store = open(&after);
+    let is_reported = |error: StorageError| match error {
+        StorageError::Corrupt { object, .. } => object.contains(&path.display().to_string()),
+        _ => false,
+    };
+    let id = agent(&names[0]);
+    assert!(is_reported(block_on(store.log_bounds(&id)).unwrap_err()));
+    assert!(is_reported(block_on(store.hold(&Claim::Agent(id))).unwrap_err()));
+    assert!(is_reported(put(&store, "else", Key::Checkpoint(agent("else"))).unwrap_err()));
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    // Whoever gives it up removes it.
+    fs::remove_file(&path).unwrap();
+    append_together(&open(&after), &names, 3);
+}
+
 #[test]
 fn a_trimmed_log_takes_no_more_room_than_what_stays() {
     let directory = directory();
@@ -514,7 +668,9 @@ fn the_name_of_a_dead_process_is_no_claim() {
 fn a_file_above_the_limit_is_not_read() {
     let directory = directory();
     fs::write(directory.path().join("a.checkpoint"), b"12345").unwrap();
-    let store = FsStorage::open(directory.path(), &FsConfig { value_bytes_max: 4 }).unwrap();
+    let store =
+        FsStorage::open(directory.path(), &FsConfig { value_bytes_max: 4, ..FsConfig::default() })
+            .unwrap();
     let read = block_on(store.get(&Key::Checkpoint(agent("a"))));
     assert!(matches!(read, Err(StorageError::TooLarge { bytes: 5, max: 4, .. })), "{read:?}");
 }
@@ -522,7 +678,10 @@ fn a_file_above_the_limit_is_not_read() {
 #[test]
 fn a_limit_out_of_range_is_refused() {
     for value_bytes_max in [0, FsConfig::VALUE_BYTES_CEILING + 1] {
-        let opened = FsStorage::open(Path::new("/nowhere"), &FsConfig { value_bytes_max });
+        let opened = FsStorage::open(
+            Path::new("/nowhere"),
+            &FsConfig { value_bytes_max, ..FsConfig::default() },
+        );
         assert!(matches!(opened, Err(StorageError::Refused { .. })), "{value_bytes_max}");
     }
 }

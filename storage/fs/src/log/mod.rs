@@ -43,12 +43,24 @@ pub(crate) struct Log {
 }
 
 /// A place between two frames.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Position {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
     /// Bytes of the stream before it.
-    offset: u64,
+    pub(crate) offset: u64,
     /// Records before it.
-    seq: u64,
+    pub(crate) seq: u64,
+}
+
+/// From where to where a log reaches. Two logs of one agent that both reach from one place to the other
+/// are the same.
+pub(crate) type Span = Range<Position>;
+
+/// What stands behind the last whole frame.
+enum Ending {
+    /// Nothing.
+    Clean,
+    /// Something incomplete.
+    Torn,
 }
 
 /// Stream bytes from one remembered beginning of a frame to the next.
@@ -65,6 +77,28 @@ impl Log {
     /// The positions of the records known so far.
     pub(crate) fn bounds(&self) -> Range<Seq> {
         Seq(self.begin.seq)..Seq(self.end.seq)
+    }
+
+    /// Where its first frame begins and its last one ends, as far as is known.
+    pub(crate) fn span(&self) -> Span {
+        self.begin..self.end
+    }
+
+    /// The valid part of a file whose end may have anything behind it.
+    pub(crate) fn valid_part(file: &dyn VfsFile) -> Result<Self, LogError> {
+        let mut log = Self::default();
+        let stream = Stream::of(file)?;
+        if let Parsed::Whole((seq, offset)) = frame::parse_file_header(&stream)? {
+            let begin = Position { offset, seq };
+            log = Self { begin, end: begin, marks: Vec::new() };
+            log.read_whole(&stream)?;
+        }
+        Ok(log)
+    }
+
+    /// The same, after more of the file was made valid.
+    pub(crate) fn read_more(&mut self, file: &dyn VfsFile) -> Result<(), LogError> {
+        self.read_whole(&Stream::of(file)?).map(drop)
     }
 
     /// Reads what was appended or trimmed since the last time.
@@ -92,10 +126,18 @@ impl Log {
     }
 
     fn read_on(&mut self, stream: &Stream<'_>) -> Result<(), LogError> {
+        match self.read_whole(stream)? {
+            Ending::Clean => Ok(()),
+            Ending::Torn => self.expect_nothing_behind(stream),
+        }
+    }
+
+    /// Reads the whole frames from the end so far.
+    fn read_whole(&mut self, stream: &Stream<'_>) -> Result<Ending, LogError> {
         loop {
             match frame::parse(stream, self.end.offset, self.end.seq)? {
-                Parsed::End => return Ok(()),
-                Parsed::Torn => return self.expect_nothing_behind(stream),
+                Parsed::End => return Ok(Ending::Clean),
+                Parsed::Torn => return Ok(Ending::Torn),
                 Parsed::Whole(frame) => {
                     self.advance(Position { offset: frame.end, seq: frame.next_seq });
                 }
@@ -194,7 +236,7 @@ impl Log {
         stream::place(self.end.offset)
     }
 
-    /// Takes note that `append` is written and synced.
+    /// Takes note that `append` is written and durable.
     pub(crate) fn appended(&mut self, append: &Append) {
         if self.end.offset == 0 {
             *self = Self::beginning_at(Seq(self.end.seq)).0;
@@ -207,7 +249,8 @@ impl Log {
 pub(crate) struct Append {
     /// Where in the file it begins.
     pub(crate) start: u64,
-    bytes: Vec<u8>,
+    /// What is written there.
+    pub(crate) bytes: Vec<u8>,
     end: Position,
 }
 

@@ -24,6 +24,10 @@ impl VfsFile for Memory {
         Ok(to_u64(self.content().len()))
     }
 
+    fn size_if_named(&self) -> io::Result<Option<u64>> {
+        self.size().map(Some)
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let content = self.content();
         let rest = content.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
@@ -56,6 +60,10 @@ impl VfsFile for Memory {
 
     fn lock(&self, _: Lock, _: bool) -> io::Result<bool> {
         Ok(true)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -82,6 +82,12 @@ pub trait VfsFile: Send + Sync {
     /// When the file system refuses.
     fn size(&self) -> io::Result<u64>;
 
+    /// Its size in bytes while it has a name; `None` once it was removed or another file took its place.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    fn size_if_named(&self) -> io::Result<Option<u64>>;
+
     /// Reads up to `buffer.len()` bytes from `offset`; 0 only at the end.
     ///
     /// # Errors
@@ -110,12 +116,19 @@ pub trait VfsFile: Send + Sync {
     /// Lets later reads come from the medium, where that can be asked for.
     fn forget_cached(&self);
 
-    /// Locks the file against other openers of it, in this process and others, until it is closed.
+    /// Locks the file against other openers of it, in this process and others, until it is unlocked or
+    /// closed.
     /// `false` if another has it and `wait` is not given.
     ///
     /// # Errors
     /// When the file system refuses.
     fn lock(&self, mode: Lock, wait: bool) -> io::Result<bool>;
+
+    /// Ends the lock.
+    ///
+    /// # Errors
+    /// When the file system refuses; the lock may last until the file is closed then.
+    fn unlock(&self) -> io::Result<()>;
 }
 
 /// What a file is opened for.

@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags};
@@ -212,6 +212,11 @@ impl VfsFile for OsFile {
         Ok(self.0.metadata()?.len())
     }
 
+    fn size_if_named(&self) -> io::Result<Option<u64>> {
+        let metadata = self.0.metadata()?;
+        Ok((metadata.nlink() > 0).then_some(metadata.len()))
+    }
+
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         retry(|| self.0.read_at(buffer, offset))
     }
@@ -248,6 +253,10 @@ impl VfsFile for OsFile {
             Err(Errno::WOULDBLOCK) => Ok(false),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::flock(&self.0, FlockOperation::Unlock))?)
     }
 }
 
