@@ -15,10 +15,7 @@ mod linked {
     include!(concat!(env!("OUT_DIR"), "/linked.rs"));
 }
 
-const COUNTER: &str = include_str!("../fixtures/node/counter.wat");
 const THIRD_TICK_TRAPS: &str = include_str!("../fixtures/node/third_tick_traps.wat");
-const ALL: &str =
-    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
 
 /// Every linked engine; at least two, or there would be nothing to compare.
 fn engines() -> Vec<&'static str> {
@@ -69,7 +66,7 @@ fn a_thousand_ticks_of_each_agent_are_the_same() {
 #[test]
 fn a_call_stops_at_the_same_gas() {
     let guests = [
-        Guest::wat("counter", COUNTER, ALL),
+        Guest::counter(),
         Guest::wat("trapper", THIRD_TICK_TRAPS, "{}"),
         Guest::prebuilt("heartbeat"),
         Guest::prebuilt("liquidation"),
@@ -91,9 +88,7 @@ fn a_call_stops_at_the_same_gas() {
 
 #[test]
 fn a_budget_ends_at_the_same_gas() {
-    for guest in
-        [Guest::wat("counter", COUNTER, ALL), Guest::wat("trapper", THIRD_TICK_TRAPS, "{}")]
-    {
+    for guest in [Guest::counter(), Guest::wat("trapper", THIRD_TICK_TRAPS, "{}")] {
         for microcents in 1..=200 {
             // At this price one gas is one microcent.
             let transcript = agreed(&guest, 50, |engine| {

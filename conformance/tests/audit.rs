@@ -3,7 +3,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use conformance::world::{Guest, Past, World, amount};
+use conformance::world::{COUNTER_MANIFEST, Guest, Past, World, amount};
 use igor_core::Entropy;
 use igor_core::format::{
     EffectOutcome, FailedOperation, FundId, Gas, Microcents, Nanos, Observations, Predecessor,
@@ -18,20 +18,13 @@ mod linked {
     include!(concat!(env!("OUT_DIR"), "/linked.rs"));
 }
 
-const COUNTER: &str = include_str!("../fixtures/node/counter.wat");
-const ALL: &str =
-    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
 const ENGINES: [&str; 2] = ["wasmtime", "wasmi"];
-
-fn counter() -> Guest {
-    Guest::wat("counter", COUNTER, ALL)
-}
 
 /// Twelve ticks of the counter: three segments with ticks, and the one of the first start.
 fn past() -> Past {
     let world = World::in_memory("wasmi");
-    assert_eq!(world.run(&counter(), 12).unwrap().reason, StopReason::Ticks);
-    world.past(&counter())
+    assert_eq!(world.run(&Guest::counter(), 12).unwrap().reason, StopReason::Ticks);
+    world.past(&Guest::counter())
 }
 
 /// What is named of the first thing that refutes.
@@ -51,7 +44,7 @@ fn is_proven(past: &Past, engine: &str, ticks: u64) -> Audit {
 #[test]
 fn an_honest_life_is_proven_through_fundings_and_restarts() {
     let world = World::in_memory("wasmtime");
-    let guest = counter();
+    let guest = Guest::counter();
     world.run(&guest, 3).unwrap();
     let entropy: &dyn Entropy = &conformance::world::SeededEntropy::new(9);
     let (storage, agent) = (&*world.node.storage.0, guest.agent.parse().unwrap());
@@ -67,7 +60,7 @@ fn an_honest_life_is_proven_through_fundings_and_restarts() {
 #[test]
 fn the_wall_meters_charges_follow_from_the_recorded_time() {
     let world = World::in_memory("wasmi");
-    let guest = Guest { meter: Some("wall".to_owned()), ..counter() };
+    let guest = Guest { meter: Some("wall".to_owned()), ..Guest::counter() };
     let node = igor_node::Node {
         price: igor_core::format::Price::per_second(amount("100")),
         ..world.node
@@ -136,11 +129,11 @@ fn what_was_not_journaled_is_unproven_and_named() {
     let world = World::in_memory("wasmi");
     let node = igor_node::Node { mode: CommitMode::Checkpoint, ..world.node };
     let world = World { node, ..world };
-    world.run(&counter(), 5).unwrap();
+    world.run(&Guest::counter(), 5).unwrap();
     let node = igor_node::Node { mode: CommitMode::Journal, ..world.node };
     let world = World { node, ..world };
-    world.run(&counter(), 4).unwrap();
-    let audit = world.past(&counter()).audit("wasmtime");
+    world.run(&Guest::counter(), 4).unwrap();
+    let audit = world.past(&Guest::counter()).audit("wasmtime");
     assert_eq!(audit.verdict(), Verdict::Partly, "{audit:#?}");
     let gap = Proof::Unproven(Gap::NotJournaled);
     let pieces = [
@@ -319,14 +312,14 @@ fn a_wrong_module_is_refused() {
 
 #[test]
 fn a_widened_manifest_is_refused() {
-    let widened = ALL.replace("}}}", "},\"wallet\":{\"version\":1}}}").into_bytes();
+    let widened = COUNTER_MANIFEST.replace("}}}", "},\"wallet\":{\"version\":1}}}").into_bytes();
     // Nobody but the agent can sign it.
     let honest = past();
     let name = honest.last_segment();
     let mut past = honest.clone();
     let stranger = World { key_seed: [9; 32], ..World::in_memory("wasmi") };
-    stranger.run(&counter(), 1).unwrap();
-    let strangers = stranger.past(&counter());
+    stranger.run(&Guest::counter(), 1).unwrap();
+    let strangers = stranger.past(&Guest::counter());
     let mut forged = strangers.clone();
     let other = forged.last_segment();
     let manifest = widened.clone();

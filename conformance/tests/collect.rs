@@ -20,17 +20,10 @@ mod linked {
     include!(concat!(env!("OUT_DIR"), "/linked.rs"));
 }
 
-const COUNTER: &str = include_str!("../fixtures/node/counter.wat");
-const ALL: &str =
-    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
 const STATE_MAX: u64 = 1 << 20;
 
-fn counter() -> Guest {
-    Guest::wat("counter", COUNTER, ALL)
-}
-
 fn agent() -> AgentId {
-    counter().agent.parse().unwrap()
+    Guest::counter().agent.parse().unwrap()
 }
 
 fn store(world: &World) -> &dyn Storage {
@@ -51,7 +44,7 @@ fn world(storage: Option<&SimDisk>) -> World {
 }
 
 fn run(world: &World, ticks: u64) {
-    let transcript = world.run(&counter(), ticks).unwrap_or_else(|error| panic!("{error}"));
+    let transcript = world.run(&Guest::counter(), ticks).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(transcript.reason, StopReason::Ticks);
 }
 
@@ -124,7 +117,7 @@ fn what_cannot_be_summarized_is_not_removed() {
     let world = world(None);
     assert!(matches!(collected(&world, 0, false), Err(CollectError::NoAgent(_))));
     run(&world, 5);
-    let launched = world.launch(&counter(), None).unwrap_or_else(|error| panic!("{error}"));
+    let launched = world.launch(&Guest::counter(), None).unwrap_or_else(|error| panic!("{error}"));
     let held = collected(&world, 0, false);
     assert!(matches!(held, Err(CollectError::Storage(StorageError::Held { .. }))), "{held:?}");
     drop(launched);
@@ -174,7 +167,7 @@ fn a_segment_whose_checkpoint_was_never_made_is_not_summarized() {
     let left_over = Cell::new(0);
     let counts = enumerate(
         SimDisk::new,
-        |disk: &SimDisk| world(Some(disk)).run(&counter(), 1).is_ok(),
+        |disk: &SimDisk| world(Some(disk)).run(&Guest::counter(), 1).is_ok(),
         |crash: &Crash, _| {
             let world = world(Some(&crash.disk));
             if sizes(&world).len() <= checkpoints(&world) {

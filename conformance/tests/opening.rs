@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use conformance::world::{Guest, SeededEntropy, Transcript, World, amount, lockstep_until, verify};
+use conformance::world::{
+    COUNTER_MANIFEST, Guest, SeededEntropy, Transcript, World, amount, lockstep_until, verify,
+};
 use igor_core::Entropy;
 use igor_core::format::{
     AgentId, AgentKey, AgentRecord, Checkpoint, Entry, FundId, Hash, Header, Microcents,
@@ -26,17 +28,10 @@ mod linked {
     include!(concat!(env!("OUT_DIR"), "/linked.rs"));
 }
 
-const COUNTER: &str = include_str!("../fixtures/node/counter.wat");
-const ALL: &str =
-    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
 const STATE_MAX: u64 = 1 << 20;
 
-fn counter() -> Guest {
-    Guest::wat("counter", COUNTER, ALL)
-}
-
 fn agent() -> AgentId {
-    counter().agent.parse().unwrap()
+    Guest::counter().agent.parse().unwrap()
 }
 
 /// A world in which a tick costs some microcents, and an hour passes between checkpoints.
@@ -47,14 +42,15 @@ fn costly(mut world: World) -> World {
 }
 
 fn run(world: &World, ticks: u64) -> Transcript {
-    let transcript = world.run(&counter(), ticks).unwrap_or_else(|error| panic!("{error}"));
+    let transcript = world.run(&Guest::counter(), ticks).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(transcript.reason, StopReason::Ticks, "{transcript:#?}");
     transcript
 }
 
 /// Runs the agent until `is_enough` and leaves it as a killed process does.
 fn kill_at(world: &World, mut is_enough: impl FnMut(&RunEvent) -> bool + Send) -> Vec<RunEvent> {
-    let mut launched = world.launch(&counter(), None).unwrap_or_else(|error| panic!("{error}"));
+    let mut launched =
+        world.launch(&Guest::counter(), None).unwrap_or_else(|error| panic!("{error}"));
     let storage = &*world.node.storage.0;
     world.with_stack(|| lockstep_until(&mut launched, storage, &world.clock, &mut is_enough).0)
 }
@@ -99,8 +95,8 @@ fn kept(world: &World) -> (BTreeMap<Key, Vec<u8>>, Seq, Vec<Vec<u8>>) {
         Key::Checkpoint(agent()),
         Key::Identity(agent()),
         Key::Record(agent()),
-        Key::Module(Hash::of(&counter().module)),
-        Key::Manifest(Hash::of(ALL.as_bytes())),
+        Key::Module(Hash::of(&Guest::counter().module)),
+        Key::Manifest(Hash::of(COUNTER_MANIFEST.as_bytes())),
         Key::Node,
     ];
     for scope in [
@@ -167,7 +163,8 @@ fn a_journal_of_another_line_is_set_aside_and_named() {
     let next = overtake(&world);
     // Twice, as a process may end before it has written anything of its own.
     for is_first in [true, false] {
-        let launched = world.launch(&counter(), None).unwrap_or_else(|error| panic!("{error}"));
+        let launched =
+            world.launch(&Guest::counter(), None).unwrap_or_else(|error| panic!("{error}"));
         let aside = format!("set aside at record {from}");
         let names = |notice: &String| notice.contains(&aside);
         assert_eq!(launched.notices.iter().any(names), is_first, "{:?}", launched.notices);
@@ -196,7 +193,7 @@ fn a_checkpoint_that_does_not_descend_from_the_journals_is_refused() {
     assert_eq!(Hash::of(&get(&world, &of_base).unwrap()), base.hash());
     commit(&world, Group::new(agent()).delete(of_base, Precondition::Always));
     let before = kept(&world);
-    match world.launch(&counter(), None).err() {
+    match world.launch(&Guest::counter(), None).err() {
         Some(LaunchError::Open(OpenError::Journal(JournalError::OtherLine {
             base: named,
             ..
@@ -239,7 +236,7 @@ fn a_journal_damaged_where_it_was_durable_is_refused() {
                 *target.unwrap() ^= 1;
             });
             let before = kept(&damaged);
-            match damaged.launch(&counter(), None).err() {
+            match damaged.launch(&Guest::counter(), None).err() {
                 Some(LaunchError::Open(OpenError::Journal(JournalError::Damaged { .. }))) => {}
                 other => panic!("record {index}, byte {byte}: not refused as damaged: {other:?}"),
             }
@@ -308,7 +305,7 @@ fn a_price_changes_with_the_next_segment() {
     kill_after(&world, 1);
     let (before, after) = (world.node.price, Price::per_second(amount("300")));
     world.node.price = after;
-    let launched = world.launch(&counter(), None).unwrap_or_else(|error| panic!("{error}"));
+    let launched = world.launch(&Guest::counter(), None).unwrap_or_else(|error| panic!("{error}"));
     assert!(launched.notices.iter().any(|notice| notice.contains("price")));
     drop(launched);
     run(&world, 9);

@@ -27,19 +27,12 @@ mod linked {
     include!(concat!(env!("OUT_DIR"), "/linked.rs"));
 }
 
-const COUNTER: &str = include_str!("../fixtures/node/counter.wat");
-const ALL: &str =
-    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
 const STATE_MAX: u64 = 1 << 20;
 /// The ticks of a life that ends in a crash after its last checkpoint.
 const CRASH_AFTER: u64 = 7;
 
-fn counter() -> Guest {
-    Guest::wat("counter", COUNTER, ALL)
-}
-
 fn agent() -> AgentId {
-    counter().agent.parse().unwrap()
+    Guest::counter().agent.parse().unwrap()
 }
 
 fn store(world: &World) -> &dyn Storage {
@@ -54,7 +47,8 @@ fn crashed(engine: &str) -> (World, Ticked) {
 fn crashed_in(mut world: World) -> (World, Ticked) {
     world.plan.checkpoint_interval_ns = 4_500_000_000;
     world.node.price = Price::per_second(amount("1000"));
-    let mut launched = world.launch(&counter(), None).unwrap_or_else(|error| panic!("{error}"));
+    let mut launched =
+        world.launch(&Guest::counter(), None).unwrap_or_else(|error| panic!("{error}"));
     let last = world.with_stack(|| crash(&mut launched, &world));
     assert!(!last.charge.is_zero(), "{last:?}");
     (world, last)
@@ -118,7 +112,7 @@ fn checkpoint(world: &World) -> Checkpoint {
 }
 
 fn run(world: &World, ticks: u64) -> Transcript {
-    world.run(&counter(), ticks).unwrap_or_else(|error| panic!("{error}"))
+    world.run(&Guest::counter(), ticks).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn history_is_sound(world: &World) {
@@ -184,7 +178,7 @@ fn a_journal_that_cannot_be_repeated_is_given_up_and_stays_charged() {
             Piece { after: base, to: Tick(CRASH_AFTER), standing: Proof::Unproven(Gap::GivenUp) },
             Piece { after: base, to: Tick(base.0 + 3), standing: Proof::Proven },
         ];
-        assert_eq!(world.past(&counter()).audit("wasmi").pieces, pieces);
+        assert_eq!(world.past(&Guest::counter()).audit("wasmi").pieces, pieces);
         assert_eq!((on.reason, on.stopped().tick), (StopReason::Ticks, Tick(base.0 + 3)));
         assert_eq!(checkpoint(&world).header().epoch.major, 1, "the epoch stays");
         history_is_sound(&world);
@@ -209,7 +203,7 @@ fn what_is_behind_damage_is_kept_aside_and_stays_charged() {
             *bytes = entry.encode().0;
         }
     });
-    match world.launch(&counter(), None) {
+    match world.launch(&Guest::counter(), None) {
         Err(LaunchError::Open(OpenError::Journal(_))) => {}
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("launched"),
@@ -227,7 +221,7 @@ fn what_is_behind_damage_is_kept_aside_and_stays_charged() {
     history_is_sound(&world);
     assert_eq!(run(&world, 2).reason, StopReason::Ticks);
     history_is_sound(&world);
-    let audit = world.past(&counter()).audit("wasmtime");
+    let audit = world.past(&Guest::counter()).audit("wasmtime");
     assert_eq!(audit.verdict(), Verdict::Partly, "{:#?}", audit.refutations);
 }
 
@@ -253,7 +247,7 @@ fn an_agent_that_a_policy_stopped_goes_on_without_giving_anything_up() {
     let (tick, found) = (stopped.tick, stopped.detail.clone().unwrap());
     assert!(tick > Tick(3), "{stopped:?}");
     world.node.engine.0 = sound;
-    let refused = world.launch(&counter(), None).map(|_| ());
+    let refused = world.launch(&Guest::counter(), None).map(|_| ());
     assert!(matches!(refused, Err(LaunchError::Open(OpenError::RecoveryRequired { .. }))));
 
     let before = checkpoint(&world);
@@ -267,7 +261,7 @@ fn an_agent_that_a_policy_stopped_goes_on_without_giving_anything_up() {
     let on = run(&world, 2);
     assert_eq!((on.reason, on.stopped().tick), (StopReason::Ticks, Tick(tick.0 + 2)));
     history_is_sound(&world);
-    let audit = world.past(&counter()).audit("wasmtime");
+    let audit = world.past(&Guest::counter()).audit("wasmtime");
     assert_eq!(audit.refutations[0].problem.name(), "gas", "what miscounted stays refuted");
     let last = Piece { after: tick, to: Tick(tick.0 + 2), standing: Proof::Proven };
     assert_eq!(audit.pieces.last(), Some(&last), "what came after is proven");
@@ -294,7 +288,7 @@ fn a_power_cut_at_any_operation_of_a_recovery_loses_and_charges_nothing_twice() 
             let again = recovered(&world, false);
             assert!(again.is_none() || !is_acknowledged, "{again:?}");
             // Puts in its place what a power cut left one step ahead.
-            drop(world.launch(&counter(), None).unwrap_or_else(|error| panic!("{error}")));
+            drop(world.launch(&Guest::counter(), None).unwrap_or_else(|error| panic!("{error}")));
             let now = checkpoint(&world);
             let header = now.header();
             assert_eq!((header.tick, header.budget), (Tick(4), last.budget));

@@ -17,6 +17,12 @@ use super::{SeededEntropy, SteppingClock, Transcript, lockstep};
 
 /// The start of time in these worlds: 2023-11-14T22:13:20Z.
 const START_UNIX_NS: i64 = 1_700_000_000_000_000_000;
+/// The module of [`Guest::counter`].
+pub const COUNTER: &str = include_str!("../../fixtures/node/counter.wat");
+/// The manifest of [`Guest::counter`]: it declares what the module uses.
+pub const COUNTER_MANIFEST: &str =
+    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
+
 /// What each reading of the clock takes.
 const READING_NS: u64 = 1_000;
 
@@ -36,6 +42,11 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// A guest that counts its ticks, reads the clock, draws and logs, under [`COUNTER_MANIFEST`].
+    pub fn counter() -> Self {
+        Self::wat("counter", COUNTER, COUNTER_MANIFEST)
+    }
+
     /// A guest with this module and manifest, and defaults for the rest.
     pub fn new(agent: &str, module: &[u8], manifest: &str) -> Self {
         let manifest = Some(manifest.as_bytes().to_vec());

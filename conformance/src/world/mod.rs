@@ -18,7 +18,7 @@ use igor_core::{Clock, Entropy};
 pub(crate) use engines::engine;
 pub use fleet::{FleetTranscript, run_fleet};
 pub(crate) use life::build;
-pub use life::{Guest, World, amount};
+pub use life::{COUNTER, COUNTER_MANIFEST, Guest, World, amount};
 pub use lockstep::{Transcript, lockstep, lockstep_until};
 pub use past::{Forgery, Past};
 pub use verify::verify;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use conformance::disk::SimDisk;
-use conformance::world::{Guest, World, amount, verify};
+use conformance::world::{COUNTER, COUNTER_MANIFEST, Guest, World, amount, verify};
 use igor_core::Clock;
 use igor_core::format::{
     AgentId, AgentKey, Carry, Checkpoint, FundId, Hash, Header, Microcents, Tick,
@@ -20,9 +20,6 @@ use igor_storage_fs::{FsConfig, FsStorage};
 use crate::faulty::{Fault, Faulty};
 
 const NAME: &str = "counter";
-const COUNTER: &str = include_str!("../../fixtures/node/counter.wat");
-const ALL: &str =
-    r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},"log":{"version":1}}}"#;
 pub(crate) const STATE_MAX: u64 = 1 << 20;
 /// What the agent is given at its creation and by each funding, in microcents.
 pub(crate) const UNIT: i64 = 1_000_000;
@@ -55,7 +52,7 @@ pub(crate) fn guest() -> Guest {
     // Translated once; this is asked for thousands of times.
     static GUEST: LazyLock<Guest> = LazyLock::new(|| {
         let budget = Some(amount("1"));
-        Guest { budget, ..Guest::wat(NAME, COUNTER, ALL) }
+        Guest { budget, ..Guest::wat(NAME, COUNTER, COUNTER_MANIFEST) }
     });
     GUEST.clone()
 }
