@@ -34,6 +34,7 @@ pub(super) fn every_kind(name: &str) -> Vec<Key> {
         Key::Summary(agent(name)),
         Key::Fund(agent(name), *b"0123456789abcdef"),
         Key::Aside(agent(name), Seq(7)),
+        Key::Wish(agent(name)),
         Key::Module(Hash::of(name.as_bytes())),
         Key::Manifest(Hash::of(name.as_bytes())),
     ]

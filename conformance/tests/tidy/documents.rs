@@ -6,7 +6,7 @@ use super::tree::{check, files, read, root};
 const TEST_COMMAND: &str = "cargo test --workspace";
 
 /// The documents that a repository of this kind has.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE-APACHE",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/spec/checkpoint.md",
     "docs/spec/journal.md",
     "docs/spec/metering.md",
+    "docs/spec/wish.md",
 ];
 
 #[test]

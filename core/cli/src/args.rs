@@ -85,9 +85,36 @@ pub(crate) enum Command {
     /// Continue an agent from a checkpoint file that came from elsewhere
     #[command(after_long_help = RESUME_EXAMPLES)]
     Resume(ResumeArgs),
-    /// Add budget to a stopped agent
+    /// Add budget to an agent: one that is stopped, or one of a running node
     #[command(after_long_help = FUND_EXAMPLES)]
     Fund(FundArgs),
+    /// Run many agents in one process, as long as it lives
+    #[command(after_long_help = NODE_EXAMPLES)]
+    Node(ServeArgs),
+    /// List the agents of a running node
+    #[command(after_long_help = PS_EXAMPLES)]
+    Ps(PlaceArgs),
+    /// Show how an agent of a running node stands
+    #[command(after_long_help = STATUS_EXAMPLES)]
+    Status(OneAgentArgs),
+    /// Show the last lines of an agent of a running node
+    #[command(after_long_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
+    /// Start an agent on a running node: a module, or again an agent that is kept there
+    #[command(after_long_help = START_EXAMPLES)]
+    Start(StartArgs),
+    /// Stop an agent of a running node after a last checkpoint
+    #[command(after_long_help = STOP_EXAMPLES)]
+    Stop(StopArgs),
+    /// Let an agent of a running node run no ticks for now
+    #[command(after_long_help = PAUSE_EXAMPLES)]
+    Pause(OneAgentArgs),
+    /// Let a paused agent run ticks again
+    #[command(after_long_help = UNPAUSE_EXAMPLES)]
+    Unpause(OneAgentArgs),
+    /// Remove a stopped agent from a running node
+    #[command(after_long_help = RM_EXAMPLES)]
+    Rm(RmArgs),
     /// Set an agent going again from its last checkpoint when its journal cannot be repeated
     #[command(after_long_help = RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
@@ -288,6 +315,127 @@ pub(crate) struct FundArgs {
     /// The storage that keeps the agent [default: fs]
     #[arg(long, value_name = "NAME")]
     pub(crate) storage: Option<String>,
+}
+
+/// Where a node runs.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// The directory that the node runs on [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+}
+
+/// Arguments of commands about one agent of a running node.
+#[derive(Debug, Args)]
+pub(crate) struct OneAgentArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Arguments of `igor node`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The directory that keeps the agents [default: checkpoints]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// The engine that runs the agents [default: wasmtime]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) engine: Option<String>,
+    /// The storage that keeps the agents [default: fs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage: Option<String>,
+    /// The meter that charges new agents [default: wall]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) meter: Option<String>,
+    /// What a second costs, in units; more than 0 [default: 0.001]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) price: Option<String>,
+    /// Time between ticks, such as 500ms [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) tick_interval: Option<String>,
+    /// Time between checkpoints [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) checkpoint_interval: Option<String>,
+    /// Verify what runs: off, periodic, on-migrate or full [default: full]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) replay_mode: Option<String>,
+    /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) durability: Option<String>,
+    /// How many threads run guest code [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = guest_threads)]
+    pub(crate) guest_threads: Option<usize>,
+}
+
+/// Arguments of `igor logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    /// Go on with the lines that come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many lines, at most 1000
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) lines: usize,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Arguments of `igor start`.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The agent's module, or the name of an agent that the node keeps
+    #[arg(value_name = "AGENT.WASM|AGENT_ID", value_hint = ValueHint::FilePath)]
+    pub(crate) what: String,
+    /// The agent's name on this node [default: the module's file name]
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent_id: Option<AgentId>,
+    /// What the agent is given at its first start, in units [default: the node's]
+    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
+    pub(crate) budget: Option<Microcents>,
+    /// The meter that charges the agent [default: the node's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) meter: Option<String>,
+    /// What the agent may use [default: AGENT.manifest.json beside the module, if it is there]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Arguments of `igor stop`.
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    /// Give up a tick that runs; its cost is charged
+    #[arg(long)]
+    pub(crate) now: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Arguments of `igor rm`.
+#[derive(Debug, Args)]
+pub(crate) struct RmArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    /// Remove its history and its identity as well: nothing brings it back
+    #[arg(long)]
+    pub(crate) history: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// A number of threads: at least one, and not more than make sense.
+fn guest_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=1_024) => Ok(threads),
+        _ => Err("it must be from 1 to 1024".to_owned()),
+    }
 }
 
 /// Arguments of `igor recover`.
@@ -511,8 +659,66 @@ Examples:
   igor fund heartbeat 2.5
   igor fund heartbeat 0.5 --checkpoint-dir /var/lib/igor
 
-The agent must not be running. The addition is signed and kept beside the history, so that
-`igor verify` accepts the higher budget.";
+The agent must be stopped, or be one of a running `igor node`. The addition is signed and kept beside the
+history, so that `igor verify` accepts the higher budget.";
+
+const NODE_EXAMPLES: &str = "\
+Examples:
+  igor node
+  igor node --checkpoint-dir /var/lib/igor --tick-interval 500ms
+  igor node --output json | jq 'select(.event == \"stopped\")'
+
+What ran when the node ended runs again. Nobody else may use the directory meanwhile; `igor start`,
+`ps`, `logs`, `stop` and the others talk to the node through a socket that only this user can open.
+SIGTERM or Ctrl-C: every agent comes to a checkpoint, then the node ends. A second one ends it at once.";
+
+const PS_EXAMPLES: &str = "\
+Examples:
+  igor ps
+  igor ps --checkpoint-dir /var/lib/igor --output json | jq '.agents[].agent_id'";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  igor status heartbeat
+  igor status heartbeat --output json | jq .budget";
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  igor logs heartbeat -n 20
+  igor logs -f heartbeat
+
+The last lines are kept in memory, up to 1000 or 64 KiB of each agent, since the node was started.";
+
+const START_EXAMPLES: &str = "\
+Examples:
+  igor start agents/prebuilt/heartbeat.wasm
+  igor start heartbeat.wasm --agent-id second --budget 2.5
+  igor start heartbeat
+
+An agent that trapped stays stopped until it is started again. Exit code 1 if it stops before its first
+tick.";
+
+const STOP_EXAMPLES: &str = "\
+Examples:
+  igor stop heartbeat
+  igor stop heartbeat --now";
+
+const PAUSE_EXAMPLES: &str = "\
+Examples:
+  igor pause heartbeat
+
+A paused agent stays paused when the node is started again.";
+
+const UNPAUSE_EXAMPLES: &str = "\
+Examples:
+  igor unpause heartbeat";
+
+const RM_EXAMPLES: &str = "\
+Examples:
+  igor rm heartbeat
+  igor rm heartbeat --history
+
+Without --history a past checkpoint can be continued with `igor resume`.";
 
 const RECOVER_EXAMPLES: &str = "\
 Examples:

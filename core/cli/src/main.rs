@@ -5,10 +5,12 @@
 mod agent;
 mod args;
 mod command;
+mod control;
 mod exit;
 mod explain;
 mod folder;
 mod hardening;
+mod node;
 mod os;
 mod output;
 mod plugins;
@@ -47,6 +49,15 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Simulate(args) => command::simulate::run(&args, &common),
         Command::Resume(args) => command::resume::run(&args, &common),
         Command::Fund(args) => command::fund::run(&args, &common),
+        Command::Node(args) => command::node::run(&args, &common),
+        Command::Ps(args) => command::control::ps(&args, &common),
+        Command::Status(args) => command::control::status(&args, &common),
+        Command::Logs(args) => command::control::logs(&args, &common),
+        Command::Start(args) => command::control::start_agent(&args, &common),
+        Command::Stop(args) => command::control::stop(&args, &common),
+        Command::Pause(args) => command::control::pause(&args, &common),
+        Command::Unpause(args) => command::control::unpause(&args, &common),
+        Command::Rm(args) => command::control::rm(&args, &common),
         Command::Recover(args) => command::recover::run(&args, &common),
         Command::Gc(args) => command::gc::run(&args, &common),
         Command::Prove { what } => command::prove::run(&what, &plain(&common)),

@@ -35,7 +35,7 @@ impl Format {
 }
 
 /// Stdout in the form that was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     format: Format,
     width: Option<usize>,

@@ -34,6 +34,21 @@ impl Problem {
         Self { exit: Exit::InUse, ..Self::new(what, way_out) }
     }
 
+    /// The same failure with another exit code.
+    pub(crate) fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// What was attempted and what happened.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What can be done about it.
+    pub(crate) fn way_out(&self) -> &str {
+        &self.way_out
+    }
+
     /// The code to end with.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

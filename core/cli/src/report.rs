@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use igor_core::Clock;
 use igor_core::format::AgentId;
-use igor_node::{RunEvent, Started, Stopped, Ticked, Verdict, Verification};
+use igor_node::{Granted, RunEvent, Started, Stopped, Ticked, Verdict, Verification};
 use serde::Serialize;
 
 use crate::output::{Format, Output, Reader, SCHEMA};
@@ -58,6 +58,12 @@ impl<'a> Report<'a> {
                 let hash: String = hash.to_string().chars().take(16).collect();
                 format!("checkpoint at tick {tick}, {hash}")
             }
+            RunEvent::Paused(tick) => format!("pauses after tick {tick}"),
+            RunEvent::Unpaused(tick) => format!("goes on after tick {tick}"),
+            RunEvent::Granted(granted) => granted_text(granted),
+            RunEvent::NotGranted(denied) => {
+                format!("was not given {}: {}", denied.amount, text::one_line(&denied.reason))
+            }
             RunEvent::Notice(notice) => format!("note: {}", text::one_line(notice)),
             RunEvent::Verified(verification) => verified_text(verification)?,
             RunEvent::Stopped(stopped) => stopped_text(stopped),
@@ -84,6 +90,15 @@ impl<'a> Report<'a> {
             RunEvent::Verified(verification) => {
                 Event::Verification(VerificationLine::from(verification))
             }
+            RunEvent::Paused(tick) => Event::Paused { tick: tick.0 },
+            RunEvent::Unpaused(tick) => Event::Unpaused { tick: tick.0 },
+            RunEvent::Granted(granted) => Event::Funded(FundedLine::from(granted)),
+            RunEvent::NotGranted(denied) => Event::NotFunded {
+                tick: denied.tick.0,
+                amount: denied.amount.get(),
+                fund_id: denied.id.to_string(),
+                reason: denied.reason.clone(),
+            },
             RunEvent::Notice(message) => Event::Notice { message: message.clone() },
             _ => return None,
         };
@@ -112,6 +127,11 @@ fn ticked_text(ticked: &Ticked) -> String {
     let Ticked { tick, charge, budget, observations, elapsed, .. } = ticked;
     let elapsed = text::milliseconds(elapsed.0);
     format!("tick {tick} {elapsed} cost {charge} left {budget} obs {observations}")
+}
+
+fn granted_text(granted: &Granted) -> String {
+    let Granted { amount, before, budget, tick, .. } = granted;
+    format!("was given {amount} at tick {tick}: {before} -> {budget}")
 }
 
 /// What people should see of a check: only what is not as it should be.
@@ -144,12 +164,16 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[serde(tag = "event", rename_all = "snake_case")]
 enum Event {
     Started(StartedLine),
     Tick(TickLine),
     Log { tick: u64, message: String },
     Checkpoint { tick: u64, hash: String },
+    Paused { tick: u64 },
+    Unpaused { tick: u64 },
+    Funded(FundedLine),
+    NotFunded { tick: u64, amount: i64, fund_id: String, reason: String },
     Notice { message: String },
     Verification(VerificationLine),
     Stopped(StoppedLine),
@@ -205,6 +229,29 @@ impl From<&Ticked> for TickLine {
             elapsed_ns: ticked.elapsed.0,
             state_hash: ticked.state_hash.to_string(),
             more: ticked.more,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FundedLine {
+    tick: u64,
+    amount: i64,
+    before: i64,
+    budget: i64,
+    fund_id: String,
+    checkpoint: String,
+}
+
+impl From<&Granted> for FundedLine {
+    fn from(granted: &Granted) -> Self {
+        Self {
+            tick: granted.tick.0,
+            amount: granted.amount.get(),
+            before: granted.before.get(),
+            budget: granted.budget.get(),
+            fund_id: granted.id.to_string(),
+            checkpoint: granted.checkpoint.to_string(),
         }
     }
 }

@@ -173,7 +173,8 @@ impl Assembly {
         if reason.is_success() { Ok(()) } else { Err(failure(reason, stopped, scene)) }
     }
 
-    fn plan(&self, ticks: Option<u64>) -> Plan {
+    /// What its agents are driven by.
+    pub(crate) fn plan(&self, ticks: Option<u64>) -> Plan {
         let settings = self.config.run();
         Plan {
             tick_interval_ns: nanoseconds(settings.tick_interval),

@@ -55,6 +55,8 @@ mod payment;
 mod quantity;
 #[cfg(feature = "full")]
 mod receipt;
+#[cfg(feature = "full")]
+mod wish;
 
 pub use codec::{DecodeError, Decoder, Encoder};
 
@@ -110,3 +112,5 @@ pub use payment::{PaymentError, PaymentReceipt};
 pub use quantity::{Carry, CarryError, Epoch, Gas, Nanos, Seq, Tick};
 #[cfg(feature = "full")]
 pub use receipt::{EpochReceipt, ReceiptError, decode_receipts, encode_receipts};
+#[cfg(feature = "full")]
+pub use wish::{Wish, WishError};

@@ -7,7 +7,7 @@ mod sample;
 
 use igor_format::{
     CollectedSegment, Entry, Hash, Predecessor, Segment, SegmentClosing, SegmentSummary, Tick,
-    decode_node_key, encode_node_key,
+    Wish, decode_node_key, encode_node_key,
 };
 use sample::{agent, amount, chained, node, opening, records, sealed};
 
@@ -23,6 +23,15 @@ fn the_node_key_file_is_made_again_bit_for_bit() {
     assert_eq!(encode_node_key(&node()).as_slice(), bytes);
     let read = decode_node_key(bytes).map(|key| key.public_key());
     assert_eq!(read, Ok(node().public_key()));
+}
+
+#[test]
+fn a_wish_is_made_again_bit_for_bit() {
+    let bytes: &[u8] = fixture!("wish.bin");
+    let detail = Some("agent_tick: unreachable".to_owned());
+    let wish = Wish::Rest { reason: "trap".to_owned(), detail };
+    assert_eq!(wish.encode(), bytes);
+    assert_eq!(Wish::decode(bytes), Ok(wish));
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum Key {
     Fund(AgentId, [u8; 16]),
     /// A log that was set aside because it belongs to another line of the agent's life, by a position.
     Aside(AgentId, Seq),
+    /// What the operator wants of an agent on this node.
+    Wish(AgentId),
     /// A module, by the SHA-256 of its original bytes.
     Module(Hash),
     /// A manifest, by the SHA-256 of its text.
@@ -46,7 +48,8 @@ impl Key {
             | Self::Segment(agent, ..)
             | Self::Summary(agent)
             | Self::Fund(agent, _)
-            | Self::Aside(agent, _) => Some(agent),
+            | Self::Aside(agent, _)
+            | Self::Wish(agent) => Some(agent),
             Self::Module(_) | Self::Manifest(_) | Self::Node => None,
         }
     }
@@ -74,6 +77,7 @@ impl fmt::Display for Key {
                 write!(f, " of {agent}")
             }
             Self::Aside(agent, seq) => write!(f, "log of {agent} set aside at record {seq}"),
+            Self::Wish(agent) => write!(f, "wish for {agent}"),
             Self::Module(hash) => write!(f, "module {hash}"),
             Self::Manifest(hash) => write!(f, "manifest {hash}"),
             Self::Node => write!(f, "key of the node"),

@@ -104,6 +104,7 @@ pub(crate) fn path(key: &Key) -> String {
             format!("{HISTORY}/{agent}/{file}")
         }
         Key::Aside(agent, seq) => format!("{OWN}/{agent}/{ASIDE}{seq}"),
+        Key::Wish(agent) => format!("{OWN}/{agent}/wish"),
         Key::Module(hash) => format!("{MODULES}/{hash}.wasm"),
         Key::Manifest(hash) => format!("{MANIFESTS}/{hash}.json"),
         Key::Node => NODE.to_owned(),
@@ -174,6 +175,7 @@ mod tests {
             (Key::Segment(agent(), Tick(16), 1), "history/a.b/0000000016_001.seg".to_owned()),
             (Key::Summary(agent()), "history/a.b/collected.sum".to_owned()),
             (Key::Aside(agent(), Seq(40)), ".igor/a.b/aside-40".to_owned()),
+            (Key::Wish(agent()), ".igor/a.b/wish".to_owned()),
             (Key::Node, ".igor/.node".to_owned()),
             (Key::Record(agent()), ".igor/a.b/record".to_owned()),
             (Key::Module(zero), format!(".igor/.modules/{}.wasm", "0".repeat(64))),

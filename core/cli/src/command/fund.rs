@@ -1,31 +1,22 @@
-//! `igor fund`: adds budget to a stopped agent.
+//! `igor fund`: adds budget to an agent: through the node that runs on its directory, or to one that is
+//! stopped.
 
 use igor_core::clock::Entropy;
 use igor_core::format::{FundId, Microcents};
 use igor_node::{Funded, FundingError, fund};
-use serde::Serialize;
 
 use crate::args::{Common, FundArgs};
+use crate::command::control;
+use crate::control::wire;
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::os::OsEntropy;
+use crate::output::Output;
 use crate::problem::Problem;
 use crate::runner::{Assembly, block_on, linked};
 use crate::settings;
 use crate::start;
 use crate::text;
-
-#[derive(Serialize)]
-struct Body {
-    agent_id: String,
-    tick: u64,
-    amount: i64,
-    before: i64,
-    budget: i64,
-    fund_id: String,
-    checkpoint: String,
-    notices: Vec<String>,
-}
 
 /// Funds an agent.
 pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
@@ -37,6 +28,9 @@ pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
     let dir = config.run().checkpoint_dir.clone();
+    if let Some(body) = control::fund(&dir, &args.agent_id, args.units)? {
+        return tell(&body, &output);
+    }
     let scene = Scene { agent: args.agent_id.clone(), dir, module: None };
     let assembly = Assembly::new(config, &plugins, &scene)?;
     let id = new_id()?;
@@ -47,7 +41,7 @@ pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
     }
     let funded = funded.map_err(|error| scene.fund(&error))?;
     let Funded { tick, before, budget, checkpoint, notices } = funded;
-    let body = Body {
+    let body = wire::Funded {
         agent_id: scene.agent.to_string(),
         tick: tick.0,
         amount: args.units.get(),
@@ -57,15 +51,23 @@ pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
         checkpoint: checkpoint.to_string(),
         notices,
     };
-    output.document("fund", &body, || {
+    tell(&body, &output)
+}
+
+fn tell(body: &wire::Funded, output: &Output) -> Result<Exit, Problem> {
+    output.document("fund", body, || {
         let mut report: String = body
             .notices
             .iter()
             .map(|notice| format!("note: {}\n", text::one_line(notice)))
             .collect();
         report.push_str(&format!(
-            "{} was given {} at tick {tick}: {before} -> {budget}\n",
-            scene.agent, args.units
+            "{} was given {} at tick {}: {} -> {}\n",
+            text::escape(&body.agent_id),
+            control::units(body.amount),
+            body.tick,
+            control::units(body.before),
+            control::units(body.budget)
         ));
         report
     })?;

@@ -12,6 +12,7 @@ mod ends;
 mod fund;
 mod gc;
 mod inspect;
+mod node;
 mod original;
 mod prove;
 mod recover;

@@ -204,6 +204,8 @@ pub struct Driver {
     due_stop: Option<Stop>,
     is_stop_asked: bool,
     is_paused: bool,
+    /// What was told last of whether it pauses.
+    is_pause_told: bool,
     /// Money that was asked for and is not yet given.
     grants: VecDeque<Grant>,
     has_news: bool,
@@ -253,6 +255,7 @@ impl Driver {
             due_stop: None,
             is_stop_asked: false,
             is_paused: false,
+            is_pause_told: false,
             grants: VecDeque::new(),
             has_news: false,
             is_short: false,
@@ -493,6 +496,7 @@ impl Driver {
     }
 
     fn proceed(&mut self, now_ns: u64) {
+        self.tell_pause();
         if self.is_short && now_ns < self.retry_ns {
             return self.commands.push_back(Command::SetTimer(self.retry_ns));
         }

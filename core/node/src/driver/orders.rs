@@ -17,19 +17,26 @@ pub(super) struct Grant {
 }
 
 impl Driver {
-    /// Runs no tick until [`Driver::unpause`].
+    /// Runs no tick until [`Driver::unpause`]; one that runs comes to its end first.
     pub(super) fn pause(&mut self, now_ns: u64) {
-        if !std::mem::replace(&mut self.is_paused, true) {
-            self.commands.push_back(Command::Emit(RunEvent::Paused(self.tick)));
-            self.look_again(now_ns);
-        }
+        self.is_paused = true;
+        self.look_again(now_ns);
     }
 
     /// Ticks again, at once if the time for it came in the meantime.
     pub(super) fn unpause(&mut self, now_ns: u64) {
-        if std::mem::replace(&mut self.is_paused, false) {
-            self.commands.push_back(Command::Emit(RunEvent::Unpaused(self.tick)));
-            self.look_again(now_ns);
+        self.is_paused = false;
+        self.look_again(now_ns);
+    }
+
+    /// Says that the agent rests or goes on, once it does; what it did before is said first.
+    pub(super) fn tell_pause(&mut self) {
+        if self.is_paused != self.is_pause_told {
+            self.is_pause_told = self.is_paused;
+            let tick = self.tick;
+            let event =
+                if self.is_paused { RunEvent::Paused(tick) } else { RunEvent::Unpaused(tick) };
+            self.emit(event);
         }
     }
 

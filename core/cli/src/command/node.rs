@@ -1,0 +1,33 @@
+//! `igor node`: runs the agents of a directory until it is asked to end.
+
+use crate::args::{Common, ServeArgs};
+use crate::exit::Exit;
+use crate::explain::Scene;
+use crate::node;
+use crate::problem::Problem;
+use crate::runner::{Assembly, linked};
+use crate::settings;
+use crate::start;
+
+/// Runs a node.
+pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
+    let plugins = linked()?;
+    let flags = [
+        ("--engine", "engine.plugin", args.engine.as_deref()),
+        ("--storage", "storage.plugin", args.storage.as_deref()),
+        ("--meter", "meter.plugin", args.meter.as_deref()),
+        ("--price", "node.price", args.price.as_deref()),
+        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
+        ("--tick-interval", "run.tick_interval", args.tick_interval.as_deref()),
+        ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
+        ("--replay-mode", "replay.mode", args.replay_mode.as_deref()),
+        ("--durability", "run.durability", args.durability.as_deref()),
+    ];
+    let config = settings::load(common, &flags, &plugins)?;
+    let output = start(&config);
+    let dir = config.run().checkpoint_dir.clone();
+    let anyone = "agent".parse().map_err(|error| Problem::new(error, ""))?;
+    let scene = Scene { agent: anyone, dir: dir.clone(), module: None };
+    let assembly = Assembly::new(config, &plugins, &scene)?;
+    node::run(node::Plan { assembly, dir, scene, guest_threads: args.guest_threads }, &output)
+}

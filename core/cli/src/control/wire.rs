@@ -1,0 +1,181 @@
+//! What the control API says, as JSON: the same types on both sides. Amounts are in microcents and
+//! times in RFC 3339. Fields are added and never taken away.
+
+use serde::{Deserialize, Serialize};
+
+/// How an agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It is being brought to its first tick.
+    Starting,
+    /// It ticks.
+    Running,
+    /// It is there, but runs no ticks.
+    Paused,
+    /// It was asked to stop.
+    Stopping,
+    /// It is kept, and does not run.
+    Stopped,
+}
+
+impl State {
+    /// The word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What is known of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) agent_id: String,
+    pub(crate) state: State,
+    /// Since when it stands so.
+    pub(crate) since: String,
+    /// Why it stopped, in one word that a program can act on.
+    pub(crate) reason: Option<String>,
+    /// What exactly happened.
+    pub(crate) detail: Option<String>,
+    pub(crate) did: Option<String>,
+    /// The last committed tick.
+    pub(crate) tick: u64,
+    pub(crate) budget: i64,
+    /// The engine, meter and price per nominal second, once it has run here.
+    pub(crate) engine: Option<String>,
+    pub(crate) meter: Option<String>,
+    pub(crate) price: Option<i64>,
+    /// The tick of the last checkpoint.
+    pub(crate) checkpoint_tick: Option<u64>,
+    pub(crate) checkpoint: Option<String>,
+}
+
+/// All agents of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    pub(crate) agents: Vec<Status>,
+}
+
+/// What a node says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Health {
+    pub(crate) status: String,
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    pub(crate) directory: String,
+    pub(crate) agents: usize,
+    pub(crate) running: usize,
+}
+
+/// An agent to be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Start {
+    pub(crate) agent_id: String,
+    /// Without one, the module that is kept with the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) module: Option<Module>,
+    /// The text of its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) manifest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) meter: Option<String>,
+}
+
+/// Where a module comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Module {
+    /// A file that the node can read.
+    Path(String),
+    /// The module itself.
+    Base64(String),
+}
+
+/// How an agent is to stop.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stop {
+    /// Whether a running guest call is cancelled; its cost is charged.
+    #[serde(default)]
+    pub(crate) now: bool,
+}
+
+/// Money for an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fund {
+    pub(crate) amount: i64,
+}
+
+/// Money that an agent was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Funded {
+    pub(crate) agent_id: String,
+    pub(crate) tick: u64,
+    pub(crate) amount: i64,
+    pub(crate) before: i64,
+    pub(crate) budget: i64,
+    pub(crate) fund_id: String,
+    pub(crate) checkpoint: String,
+    pub(crate) notices: Vec<String>,
+}
+
+/// An agent that was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    pub(crate) agent_id: String,
+    pub(crate) with_history: bool,
+}
+
+/// A line that is kept of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogLine {
+    /// Its number; numbers have no gaps.
+    pub(crate) seq: u64,
+    pub(crate) time: String,
+    pub(crate) tick: u64,
+    pub(crate) kind: LogKind,
+    pub(crate) message: String,
+}
+
+/// Who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogKind {
+    /// The agent.
+    Log,
+    /// The node.
+    Notice,
+    /// The node, at the end of a run.
+    Stopped,
+}
+
+/// The last lines of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Logs {
+    pub(crate) agent_id: String,
+    pub(crate) lines: Vec<LogLine>,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) error: FailureBody,
+}
+
+/// A code for programs and two sentences for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailureBody {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) way_out: String,
+}
