@@ -25,7 +25,7 @@ pub struct FleetTranscript {
 /// Runs the fleet until no agent is left. `watch` sees every event, and may ask things of the fleet.
 ///
 /// # Panics
-/// If agents are left that wait for nothing.
+/// If agents are left that wait for nothing, or one is let go while something is written for it.
 pub fn run_fleet(
     fleet: &mut Fleet,
     storage: &dyn Storage,
@@ -46,6 +46,10 @@ pub fn run_fleet(
                     events.entry(agent).or_default().push(event);
                 }
                 Task::Ended(agent, reason) => {
+                    assert!(
+                        !under_way.writes_for(&agent),
+                        "{agent} ended while it was written for"
+                    );
                     let events = events.remove(&agent).unwrap_or_default();
                     transcript.agents.insert(agent, Transcript { events, reason });
                 }
@@ -76,6 +80,11 @@ struct UnderWay {
 }
 
 impl UnderWay {
+    fn writes_for(&self, agent: &AgentId) -> bool {
+        let mut groups = self.batch.iter().flat_map(|batch| &batch.groups);
+        groups.any(|group| group.agent == *agent)
+    }
+
     /// Brings one of them to its end, if there is any.
     fn end_one(
         &mut self,

@@ -83,6 +83,17 @@ pub(crate) fn drive(
     world: &World,
     launched: &mut Launched,
     fault: Fault,
+    watch: impl FnMut(Met<'_>) -> ControlFlow<()>,
+) -> Option<StopReason> {
+    drive_and_give(world, launched, fault, None, watch)
+}
+
+/// The same, and gives the agent money after its first tick, if a fund record is named.
+fn drive_and_give(
+    world: &World,
+    launched: &mut Launched,
+    fault: Fault,
+    mut grant: Option<FundId>,
     mut watch: impl FnMut(Met<'_>) -> ControlFlow<()>,
 ) -> Option<StopReason> {
     let Launched { driver, worker, .. } = launched;
@@ -122,6 +133,12 @@ pub(crate) fn drive(
                 if watch(Met::Told(&event)).is_break() {
                     return None;
                 }
+                if matches!(event, RunEvent::Ticked(_))
+                    && let Some(id) = grant.take()
+                {
+                    let amount = amount("1");
+                    driver.handle(world.clock.monotonic_ns(), Event::Fund { amount, id });
+                }
                 continue;
             }
             Carried::Back(Command::Finish(reason)) => return Some(reason),
@@ -157,7 +174,7 @@ pub(crate) fn life(disk: &SimDisk, fault: Fault) -> Told {
         &|told| run(disk, fault, 2, told),
         &|told| abandon(disk, fault, 1, told),
         &|told| overtake(disk, fault, told),
-        &|told| run(disk, fault, 1, told),
+        &|told| run_and_give(disk, fault, 2, Some(FundId::from_bytes([2; 16])), told),
     ];
     told.failure = steps.iter().find_map(|step| step(&mut told).err());
     told
@@ -165,11 +182,22 @@ pub(crate) fn life(disk: &SimDisk, fault: Fault) -> Told {
 
 /// Runs the agent for so many ticks to a good end.
 pub(crate) fn run(disk: &SimDisk, fault: Fault, ticks: u64, told: &mut Told) -> Result<(), String> {
+    run_and_give(disk, fault, ticks, None, told)
+}
+
+/// The same, and gives the agent money while it runs, if a fund record is named.
+fn run_and_give(
+    disk: &SimDisk,
+    fault: Fault,
+    ticks: u64,
+    grant: Option<FundId>,
+    told: &mut Told,
+) -> Result<(), String> {
     let world = world(disk, fault);
     let launched = world.launch(&guest(), Some(ticks));
     let mut launched = launched.map_err(|error| error.to_string())?;
     let mut last = None;
-    let reason = drive(&world, &mut launched, fault, |met| {
+    let reason = drive_and_give(&world, &mut launched, fault, grant, |met| {
         if let Met::Told(event) = met {
             told.hear(event);
             last = Some(event.clone());
@@ -238,6 +266,7 @@ impl Told {
             RunEvent::Ticked(ticked) => self.ticks.push(ticked.clone()),
             RunEvent::Checkpointed { hash, .. } => self.checkpoints.push(*hash),
             RunEvent::Logged { tick, .. } => self.logged = *tick,
+            RunEvent::Granted(_) => self.funded += UNIT,
             _ => {}
         }
     }

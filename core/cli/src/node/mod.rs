@@ -16,6 +16,7 @@ use igor_core::format::{AgentId, AgentRecord, Checkpoint, Standing, Wish};
 use igor_core::storage::Key;
 use igor_node::shell::{Crew, Deck, FleetHandle, FleetOrders, Told, run_fleet};
 use igor_node::{RunEvent, agents, claim_whole, wish};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -68,6 +69,7 @@ pub(crate) fn run(plan: Plan, output: &Output) -> Result<Exit, Problem> {
     let failed = |error| {
         Problem::new(format_args!("start the node: {error}"), "Check the limits of this user.")
     };
+    allow_many_files();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build();
     let runtime = runtime.map_err(failed)?;
@@ -75,6 +77,15 @@ pub(crate) fn run(plan: Plan, output: &Output) -> Result<Exit, Problem> {
     // What is still under way was abandoned.
     runtime.shutdown_background();
     ended
+}
+
+/// Each agent has files open while it runs: as many are allowed as the system lets this user have.
+fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 async fn live(plan: Plan, output: &Output) -> Result<Exit, Problem> {

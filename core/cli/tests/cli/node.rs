@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use rustix::process::Signal;
@@ -31,6 +32,10 @@ impl Node {
         let mut command = igor(["node", "--output", "json", "--tick-interval", "5ms"]);
         command.args(["--checkpoint-interval", "50ms", "--checkpoint-dir", &place.data()]);
         command.args(args).env("XDG_RUNTIME_DIR", runtime);
+        Self::started(place, command)
+    }
+
+    fn started(place: Place, command: Command) -> Self {
         let mut running = Running::start(command);
         let ready = running.event("ready", |_| true);
         let socket = ready["control"].as_str().expect("text").to_owned();
@@ -350,6 +355,25 @@ fn the_control_api_is_as_described() {
     check("POST", &format!("{one}/stop"), json!({"now": true}), 200, "Status");
     refused("POST", &format!("{one}/pause"), none.clone(), 409, "not_running");
     check("DELETE", one, none, 200, "Removed");
+    node.drain(Signal::TERM);
+}
+
+#[test]
+fn more_agents_run_than_a_shell_lets_files_be_open() {
+    let place = Place::new();
+    let module = place.module("many", &counter(""));
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 40; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_igor")]);
+    command.args(["node", "--output", "json", "--checkpoint-dir", &place.data()]);
+    command.env_clear().env("XDG_RUNTIME_DIR", place.path(""));
+    let node = Node::started(place, command);
+    for number in 0..50 {
+        let start = json!({"agent_id": format!("a{number}"), "module": {"path": module}});
+        let (status, body) = node.request("POST", "/v1/agents", start.to_string().as_bytes());
+        assert_eq!(status, 201, "{body:#}");
+    }
+    let (_, health) = node.request("GET", "/v1/health", b"");
+    assert_eq!((&health["agents"], &health["running"]), (&json!(50), &json!(50)));
     node.drain(Signal::TERM);
 }
 
