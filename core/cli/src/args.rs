@@ -142,7 +142,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: ProveCommand,
     },
-    /// List the engines, storages and meters of this program
+    /// List the engines, storages, meters and transports of this program
     #[command(after_long_help = PLUGINS_EXAMPLES)]
     Plugins,
     /// Show the configuration in force, or an example of one
