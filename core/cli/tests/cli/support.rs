@@ -32,6 +32,8 @@ where
 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_igor"));
     command.args(args).stdin(Stdio::null()).env_clear();
+    // Where a program that counts its lines leaves them; else that is the folder it runs in.
+    command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|path| ("LLVM_PROFILE_FILE", path)));
     command
 }
 

@@ -215,7 +215,11 @@ impl Fleet {
     pub fn committed(&mut self, now_ns: u64, results: Vec<Result<Committed, StorageError>>) {
         let mut results = results.into_iter();
         for seat in std::mem::take(&mut self.writing) {
-            let result = results.next().unwrap_or_else(|| Ok(Committed::default()));
+            // A store that does not answer for a group has not said that it is durable.
+            let result = results.next().unwrap_or_else(|| {
+                let cause = "the store did not answer for every group of a batch".to_owned();
+                Err(StorageError::Poisoned { cause })
+            });
             if let Some(agent) = self.agents.get_mut(&seat) {
                 agent.is_writing = false;
             }
