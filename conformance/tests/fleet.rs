@@ -14,7 +14,7 @@ use igor_core::storage::Key;
 use igor_engine_wasmi as _;
 use igor_engine_wasmtime as _;
 use igor_meter_gas as _;
-use igor_node::fleet::Fleet;
+use igor_node::fleet::{Fleet, Task};
 use igor_node::shell::{Crew, Deck, FleetHandle, Told, block_on};
 use igor_node::{CheckPlan, Event, Launched, OnDivergence, OnHiddenState, RunEvent, StopReason};
 use igor_storage_memory as _;
@@ -149,6 +149,35 @@ fn what_agents_write_at_one_time_goes_together() {
     let largest = found.batches.iter().max();
     assert!(found.batches.len() * 5 < groups, "{} for {groups} groups", found.batches.len());
     assert!(largest.is_some_and(|groups| *groups > 10), "{largest:?}");
+}
+
+#[test]
+fn a_group_that_the_store_does_not_answer_for_is_not_taken_for_durable() {
+    let mut world = still("wasmi");
+    let (mut fleet, clock) = (Fleet::default(), Arc::clone(&world.clock));
+    for launched in launch(&mut world, &[counter("a", 1)], Some(3)) {
+        fleet.add(clock.monotonic_ns(), launched).expect("it is not here");
+    }
+    let mut shown = Vec::new();
+    let reason = world.with_stack(|| {
+        loop {
+            match fleet.poll() {
+                Some(Task::Work(work)) => fleet.worked(clock.monotonic_ns(), work.carry_out()),
+                Some(Task::Emit(_, event)) => shown.push(event),
+                Some(Task::Ended(_, reason)) => return reason,
+                Some(Task::Check(_)) => unreachable!("nothing is checked"),
+                None if fleet.take_batch().is_some() => {
+                    fleet.committed(clock.monotonic_ns(), Vec::new());
+                }
+                None => {
+                    clock.advance_to(fleet.next_timer_ns().expect("it waits for something"));
+                    fleet.wake(clock.monotonic_ns());
+                }
+            }
+        }
+    });
+    assert_eq!(reason, StopReason::Storage);
+    assert!(!shown.iter().any(|event| matches!(event, RunEvent::Ticked(_))), "{shown:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use igor_core::format::{Checkpoint, CheckpointError, VerifyError};
 use igor_core::format::{IdentityError, decode_identity, encode_identity};
 use igor_core::storage::{Group, Key, Precondition, StorageError};
 
+use crate::commit::commit_one;
 use crate::open::{OpenError, claim};
 use crate::survey::{Survey, survey};
 
@@ -93,7 +94,7 @@ pub async fn adopt(storage: &dyn Storage, arrival: &Arrival<'_>) -> Result<(), A
     }
     let holds = claim(storage, arrival.agent).await?;
     if let Some(group) = plan(storage, arrival).await? {
-        storage.commit(group.into()).await.pop().transpose()?;
+        commit_one(storage, group).await?;
     }
     drop(holds);
     Ok(())

@@ -9,6 +9,7 @@ use igor_core::format::{
 };
 use igor_core::storage::{Group, Key, Precondition, Scope, StorageError};
 
+use crate::commit::commit_one;
 use crate::launch::Node;
 use crate::node_key::{NodeKeyProblem, node_key};
 use crate::open::claim;
@@ -112,7 +113,7 @@ pub async fn collect(
     for segment in old {
         group = group.delete(shelf.key(segment.place), Precondition::Always);
     }
-    storage.commit(group.into()).await.pop().transpose()?;
+    commit_one(storage, group).await?;
     drop(holds);
     Ok(collection)
 }

@@ -6,6 +6,7 @@ use igor_core::format::{FundError, FundId};
 use igor_core::storage::StorageError;
 use igor_core::{Entropy, Storage};
 
+use crate::commit::commit_one;
 use crate::driver::Tail;
 use crate::ledger::{Snapshot, Written};
 use crate::open::{CommitMode, Means, OpenError, Opened, claim};
@@ -99,7 +100,7 @@ pub async fn fund(
         state: state.as_deref().unwrap_or_default(),
     };
     let batch = ledger.fund(&snapshot, before, amount, id)?;
-    let committed = storage.commit(batch).await.pop().transpose()?.unwrap_or_default();
+    let committed = commit_one(storage, batch).await?;
     let checkpoint = match ledger.committed(&committed) {
         Written::Checkpoint(hash, _) => hash,
         Written::Records => Hash::ZERO,

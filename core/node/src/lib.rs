@@ -8,6 +8,7 @@ mod adopt;
 mod arguments;
 pub mod audit;
 mod collect;
+mod commit;
 mod driver;
 mod event;
 pub mod fleet;

@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use igor_core::Storage;
-use igor_core::storage::Committed;
 
+use crate::commit::commit_one;
 use crate::driver::{Command, Event};
 use crate::event::{RunEvent, StopReason};
 use crate::launch::Launched;
@@ -32,8 +32,7 @@ pub async fn lockstep(
         let event = match worker.carry_out(command, driver.purse()) {
             Carried::Out(event) => Some(event),
             Carried::Back(Command::Commit(batch)) => {
-                let result = storage.commit(batch).await.pop();
-                Some(Event::Committed(result.unwrap_or_else(|| Ok(Committed::default()))))
+                Some(Event::Committed(commit_one(storage, batch).await))
             }
             Carried::Back(Command::Verify(job)) => {
                 verifier.as_mut().map(|verifier| Event::Verified(verifier.check(job)))

@@ -9,6 +9,8 @@ use igor_core::storage::{Group, Key, Precondition, StorageError};
 use igor_core::{Entropy, Storage};
 use zeroize::Zeroizing;
 
+use crate::commit::commit_one;
+
 /// Why there is no node key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,11 +40,10 @@ pub(crate) async fn node_key(
     entropy.fill(&mut *seed)?;
     let bytes = encode_node_key(&NodeKey::from_seed(&seed)).to_vec();
     let group = Group::new(agent.clone()).put(Key::Node, bytes, Precondition::Absent);
-    match storage.commit(group.into()).await.pop() {
+    match commit_one(storage, group).await {
         // Another agent's process was quicker.
-        Some(Err(StorageError::Conflict { .. })) => {}
-        Some(Err(error)) => return Err(error.into()),
-        _ => {}
+        Ok(_) | Err(StorageError::Conflict { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     read(storage).await?.ok_or_else(|| {
         let object = Key::Node.to_string();

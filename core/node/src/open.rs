@@ -15,6 +15,7 @@ use igor_core::prepare;
 use igor_core::storage::{Claim, Group, Hold, Key, Precondition, StorageError};
 use igor_core::{Entropy, Storage};
 
+use crate::commit::commit_one;
 use crate::driver::Tail;
 use crate::journal::Journal;
 use crate::ledger::{Content, Ledger, Saved, Terms};
@@ -396,7 +397,7 @@ async fn set_aside(
     ));
     let bytes = aside_bytes(records);
     let group = Group::new(agent.clone()).put(key, bytes, Precondition::Always).trim(end.next);
-    storage.commit(group.into()).await.pop().transpose()?;
+    commit_one(storage, group).await?;
     Ok(())
 }
 
@@ -544,7 +545,7 @@ async fn repair(
     };
     let written = match group {
         None => None,
-        Some(group) => storage.commit(group.into()).await.pop().transpose()?,
+        Some(group) => Some(commit_one(storage, group).await?),
     };
     let adopted = written.and_then(|committed| committed.versions.into_iter().next());
     let version = match living.repair {

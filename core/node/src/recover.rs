@@ -12,6 +12,7 @@ use igor_core::meter::Usage;
 use igor_core::plugin::BuildError;
 use igor_core::storage::{Key, StorageError};
 
+use crate::commit::commit_one;
 use crate::launch::Node;
 use crate::ledger::{Snapshot, Written};
 use crate::open::{
@@ -130,7 +131,7 @@ pub async fn recover(
         state: state.as_deref().unwrap_or_default(),
     };
     let batch = ledger.recover(&snapshot, (recovery.before, carry), record);
-    let committed = storage.commit(batch).await.pop().transpose()?.unwrap_or_default();
+    let committed = commit_one(storage, batch).await?;
     if let Written::Checkpoint(hash, _) = ledger.committed(&committed) {
         recovery.checkpoint = Some(hash);
     }

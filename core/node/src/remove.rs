@@ -5,6 +5,7 @@ use igor_core::Storage;
 use igor_core::format::AgentId;
 use igor_core::storage::{Group, Key, Precondition, Scope, StorageError};
 
+use crate::commit::commit_one;
 use crate::open::claim;
 use crate::survey::list_keys;
 
@@ -57,7 +58,7 @@ pub async fn remove(
     if group.operations.is_empty() {
         return Ok(None);
     }
-    storage.commit(group.into()).await.pop().transpose()?;
+    commit_one(storage, group).await?;
     drop(holds);
     Ok(Some(Removed { values, with_history }))
 }

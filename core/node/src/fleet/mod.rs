@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use igor_core::format::AgentId;
 use igor_core::storage::{Batch, Committed, Group, Hold, StorageError};
 
+use crate::commit::unanswered;
 use crate::driver::{Command, Driver, Event};
 use crate::event::{RunEvent, StopReason};
 use crate::launch::Launched;
@@ -215,11 +216,7 @@ impl Fleet {
     pub fn committed(&mut self, now_ns: u64, results: Vec<Result<Committed, StorageError>>) {
         let mut results = results.into_iter();
         for seat in std::mem::take(&mut self.writing) {
-            // A store that does not answer for a group has not said that it is durable.
-            let result = results.next().unwrap_or_else(|| {
-                let cause = "the store did not answer for every group of a batch".to_owned();
-                Err(StorageError::Poisoned { cause })
-            });
+            let result = results.next().unwrap_or_else(|| Err(unanswered()));
             if let Some(agent) = self.agents.get_mut(&seat) {
                 agent.is_writing = false;
             }
