@@ -14,8 +14,10 @@ include!(concat!(env!("OUT_DIR"), "/linked.rs"));
 /// What one hostile agent may add to the process's resident memory while it runs: the guest's 64 MiB,
 /// as much again for a copy, and what compiling the largest module takes.
 const PEAK_KIB_MAX: u64 = 256 << 10;
-/// What a second round of all of them may leave behind.
+/// What the best of the later rounds of all of them may leave behind.
 const REST_KIB_MAX: u64 = 24 << 10;
+/// The later rounds. An allocator that parts its memory among threads grows in some of them, a leak in all.
+const LATER_ROUNDS: usize = 4;
 
 /// A line of `/proc/self/status`, in KiB.
 fn status_kib(field: &str) -> u64 {
@@ -36,11 +38,17 @@ fn hostile_agents_cost_bounded_memory_and_leave_none_behind() {
     let agents = all().expect("they can be read");
     let too_much = grown(&agents, |peak_kib| peak_kib > PEAK_KIB_MAX);
     assert!(too_much.is_empty(), "more than {PEAK_KIB_MAX} KiB:\n{}", too_much.join("\n"));
-    // What the allocator keeps after a first round serves a second; what is lost is lost again.
-    let after_first_kib = status_kib("VmRSS");
-    grown(&agents, |_| false);
-    let left_kib = status_kib("VmRSS").saturating_sub(after_first_kib);
-    assert!(left_kib <= REST_KIB_MAX, "a second round left {left_kib} KiB behind");
+    // What the allocator keeps after a round serves a later one; what is lost is lost again in each.
+    let mut left_kib = Vec::new();
+    for _ in 0..LATER_ROUNDS {
+        let before_kib = status_kib("VmRSS");
+        grown(&agents, |_| false);
+        left_kib.push(status_kib("VmRSS").saturating_sub(before_kib));
+        if left_kib.iter().any(|&left| left <= REST_KIB_MAX) {
+            return;
+        }
+    }
+    panic!("every later round left more than {REST_KIB_MAX} KiB behind: {left_kib:?}");
 }
 
 /// Runs every agent on every engine and names those whose peak is `too_much`.
