@@ -364,6 +364,12 @@ pub(crate) struct ServeArgs {
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     pub(crate) durability: Option<String>,
+    /// Try a node so often before an agent that is to move goes to the next one [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) migration_retries: Option<String>,
+    /// Time from the first such attempt to the second; it doubles from one to the next [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) migration_retry_delay: Option<String>,
     /// How many threads run guest code [default: one for each core]
     #[arg(long, value_name = "N", value_parser = guest_threads)]
     pub(crate) guest_threads: Option<usize>,

@@ -22,6 +22,7 @@ mod ledger;
 mod lockstep;
 mod node_key;
 mod open;
+pub mod peers;
 mod program;
 mod purse;
 mod recover;

@@ -7,7 +7,7 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::error::one_of;
 use super::settings::{
-    HistorySettings, NodeSettings, ReplaySettings, RunSettings, default_sections,
+    HandoffSettings, HistorySettings, NodeSettings, ReplaySettings, RunSettings, default_sections,
 };
 use super::{Config, ConfigError, Plugins, Source, extract, section_of, source_of};
 use crate::plugin::{Kind, Registry};
@@ -20,7 +20,7 @@ const FOREIGN_PREFIX: &str = "IGOR_CONFORMANCE_";
 /// Between the parts of a path in a variable's name.
 const SEPARATOR: &str = "__";
 /// The sections that are not a kind of plugin's.
-const OWN_SECTIONS: [&str; 5] = ["history", "limits", "node", "replay", "run"];
+const OWN_SECTIONS: [&str; 6] = ["handoff", "history", "limits", "node", "replay", "run"];
 
 /// A configuration in the making; see [`Config::builder`].
 #[derive(Debug, Default)]
@@ -104,6 +104,7 @@ impl ConfigBuilder {
         check_kind(&values, &plugins.storages)?;
         check_kind(&values, &plugins.meters)?;
         check_kind(&values, &plugins.transports)?;
+        let handoff: HandoffSettings = extract("handoff", &section_of(&values, "handoff"))?;
         let history: HistorySettings = extract("history", &section_of(&values, "history"))?;
         let node: NodeSettings = extract("node", &section_of(&values, "node"))?;
         let run: RunSettings = extract("run", &section_of(&values, "run"))?;
@@ -114,7 +115,7 @@ impl ConfigBuilder {
             let source = value.map_or(Source::Default, |value| source_of(&values, &value));
             ConfigError::new("", error.to_string(), &source)
         })?;
-        Ok(Config { values, history, node, run, replay, limits })
+        Ok(Config { values, handoff, history, node, run, replay, limits })
     }
 }
 

@@ -26,8 +26,8 @@ pub use duration::parse_duration;
 pub use error::ConfigError;
 pub(crate) use extract::{extract, section_of, source_of};
 pub use settings::{
-    DivergencePolicy, DurabilitySetting, HiddenStatePolicy, HistorySettings, LogLevel,
-    NodeSettings, OutputFormat, ReplayMode, ReplaySettings, RunSettings,
+    DivergencePolicy, DurabilitySetting, HandoffSettings, HiddenStatePolicy, HistorySettings,
+    LogLevel, NodeSettings, OutputFormat, ReplayMode, ReplaySettings, RunSettings,
 };
 pub use size::Retention;
 pub use source::Source;
@@ -78,6 +78,7 @@ pub struct Setting {
 #[derive(Debug, Clone)]
 pub struct Config {
     values: Figment,
+    handoff: HandoffSettings,
     history: HistorySettings,
     node: NodeSettings,
     run: RunSettings,
@@ -89,6 +90,11 @@ impl Config {
     /// A configuration that holds only the defaults so far.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::new()
+    }
+
+    /// The section `[handoff]`.
+    pub fn handoff(&self) -> &HandoffSettings {
+        &self.handoff
     }
 
     /// The section `[history]`.

@@ -22,6 +22,19 @@ pub struct NodeSettings {
     pub price: Price,
 }
 
+/// The section `[handoff]`: how agents are moved to other nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HandoffSettings {
+    /// How often one node is tried before the next one is.
+    #[serde(deserialize_with = "number::positive")]
+    pub retries: u64,
+    /// From the first attempt at a node to the second; each further pause is twice as long.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub retry_delay: Duration,
+}
+
 /// The section `[history]`: what is kept of an agent's past.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,6 +196,7 @@ pub enum OutputFormat {
 
 /// The defaults of all sections that are not a plugin's, written as one would write them.
 pub(super) fn default_sections() -> Dict {
+    let handoff = [("retries", "3"), ("retry_delay", "1s")];
     let history = [("segments", "all")];
     let node = [("price", "0.001")];
     let run = [
@@ -205,6 +219,7 @@ pub(super) fn default_sections() -> Dict {
     ];
     let limits = Value::serialize(Limits::default()).unwrap_or_else(|_| Value::from(Dict::new()));
     Dict::from([
+        ("handoff".to_owned(), table(&handoff)),
         ("history".to_owned(), table(&history)),
         ("limits".to_owned(), limits),
         ("node".to_owned(), table(&node)),

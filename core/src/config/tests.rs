@@ -74,6 +74,8 @@ fn nothing_configured_gives_the_documented_defaults() {
     assert_eq!(config.run().log_level, LogLevel::Warn);
     assert_eq!(config.run().output, OutputFormat::Text);
     assert_eq!(config.run().manifest, None);
+    let retries = (config.handoff().retries, config.handoff().retry_delay);
+    assert_eq!(retries, (3, Duration::from_secs(1)));
     assert_eq!(config.limits(), &Limits::default());
     assert_eq!(config.chosen::<dyn Storage>(), None);
     assert_eq!(disk(&config), Ok(DiskConfig::default()));
@@ -188,8 +190,8 @@ fn a_mistake_in_a_file_is_reported_with_section_field_and_file() {
 fn sections_and_plugins_that_do_not_exist_are_refused() {
     check_refused(
         "[nodes]\nprice = 1",
-        "[nodes] unknown section, expected `engine`, `history`, `limits`, `meter`, `node`, `replay`, \
-         `run`, `storage` or `transport` (igor.toml)",
+        "[nodes] unknown section, expected `engine`, `handoff`, `history`, `limits`, `meter`, `node`, \
+         `replay`, `run`, `storage` or `transport` (igor.toml)",
     );
     check_refused("node = 1", "[node] must be a table (igor.toml)");
     check_refused(

@@ -22,6 +22,8 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
         ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
         ("--replay-mode", "replay.mode", args.replay_mode.as_deref()),
         ("--durability", "run.durability", args.durability.as_deref()),
+        ("--migration-retries", "handoff.retries", args.migration_retries.as_deref()),
+        ("--migration-retry-delay", "handoff.retry_delay", args.migration_retry_delay.as_deref()),
     ];
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);

@@ -39,6 +39,20 @@ fn every_value_says_where_it_comes_from() {
 }
 
 #[test]
+fn what_a_node_is_told_about_moves_is_checked() {
+    for (args, words) in [
+        (["--migration-retries", "0"], ["at least 1", "--migration-retries"]),
+        (["--migration-retry-delay", "soon"], ["500ms", "--migration-retry-delay"]),
+    ] {
+        ask([&["node"][..], &args].concat()).refused(2, &words);
+    }
+    let show = ["config", "show", "--output", "json"];
+    let document = with_env(&show, "IGOR_HANDOFF__RETRIES", "5").document();
+    let variable = "environment variable IGOR_HANDOFF__RETRIES";
+    assert_eq!(setting(&document, "handoff.retries"), ("\"5\"".into(), variable.into()));
+}
+
+#[test]
 fn the_example_is_a_configuration_and_holds_the_defaults() {
     let dir = tempfile::tempdir().expect("a folder can be made");
     let file = dir.path().join("igor.toml");
