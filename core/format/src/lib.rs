@@ -77,7 +77,11 @@ pub use fund::{FundError, FundId, FundIdError, FundRecord, Funding};
 #[cfg(feature = "full")]
 pub use go_json::{Base64, SecretBase64};
 #[cfg(feature = "full")]
-pub use handoff::{Answer, AnswerError, Offer, OfferError, OfferTerms, TransferId, Verdict};
+pub use handoff::{
+    Answer, AnswerError, BILL_ITEMS_MAX, BILL_MESSAGE_ITEMS_MAX, BillItem, CHUNK_BYTES_MAX, Chunk,
+    ChunkContent, Message, MessageError, Offer, OfferError, OfferTerms, Part, Prepare, Reason,
+    RefusalCode, Retry, SealedKey, TransferId, Verdict,
+};
 #[cfg(feature = "full")]
 pub use handshake::HandshakeError;
 #[cfg(feature = "full")]
