@@ -13,6 +13,7 @@ mod driver;
 mod event;
 pub mod fleet;
 mod fund;
+pub mod handoff;
 mod host;
 mod hostcall;
 mod incarnation;

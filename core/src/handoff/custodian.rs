@@ -244,6 +244,17 @@ impl Custodian {
         self.wake_at
     }
 
+    /// Whether nothing is under way: nothing is written, given away or expected.
+    pub fn is_idle(&self) -> bool {
+        let is_expecting = self.reserved.is_some() || self.preparing.is_some();
+        self.writing.is_none() && self.giving == Giving::No && !is_expecting
+    }
+
+    /// Whether the store cannot be trusted any more, so that nothing is decided until it is opened again.
+    pub const fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()
