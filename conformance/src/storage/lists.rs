@@ -18,6 +18,8 @@ pub(super) fn cases() -> Vec<Case<dyn StorageFixture>> {
         checkpoints_are_listed_by_agent covers ["list-is-ordered-and-paged"],
         history_is_listed_by_tick_and_number covers ["list-is-ordered-and-paged"],
         fund_records_are_listed_by_id covers ["list-is-ordered-and-paged"],
+        certificates_are_listed_by_epoch covers ["list-is-ordered-and-paged"],
+        custodies_are_listed_by_agent covers ["list-is-ordered-and-paged"],
         a_scope_lists_only_its_own_keys covers ["list-is-ordered-and-paged"],
         pages_add_up_to_the_whole covers ["list-is-ordered-and-paged"],
         a_page_may_start_after_an_absent_key covers ["list-is-ordered-and-paged"],
@@ -74,6 +76,32 @@ fn fund_records_are_listed_by_id(fixture: &dyn StorageFixture) {
     assert_eq!(all(store, &Scope::Funds(agent("a"))), expected);
 }
 
+fn certificates_are_listed_by_epoch(fixture: &dyn StorageFixture) {
+    let opened = fixture.open();
+    let store = &*opened.storage;
+    let epochs = [1, 2, 9, 10, 9_999_999_999, 10_000_000_000, u64::MAX];
+    let expected = epochs.map(|epoch| Key::Certificate(agent("a"), epoch));
+    for key in expected.iter().rev() {
+        put(store, "a", key, b"value");
+    }
+    assert_eq!(all(store, &Scope::Certificates(agent("a"))), expected);
+    assert_eq!(all(store, &Scope::Certificates(agent("b"))), []);
+}
+
+/// What was decided about an agent outlives it: it is listed where there is no checkpoint.
+fn custodies_are_listed_by_agent(fixture: &dyn StorageFixture) {
+    let opened = fixture.open();
+    let store = &*opened.storage;
+    let names = ["b", "a", "a.checkpoint", "a b", "B", "ä", "a_1", "a-1", "a1", "b.b"];
+    for name in names {
+        put(store, name, &Key::Custody(agent(name)), b"value");
+    }
+    put(store, "c", &checkpoint("c"), b"value");
+    let expected: BTreeSet<_> = names.map(|name| Key::Custody(agent(name))).into();
+    assert_eq!(all(store, &Scope::Custodies), Vec::from_iter(expected));
+    assert_eq!(all(store, &Scope::Checkpoints), [checkpoint("c")]);
+}
+
 fn a_scope_lists_only_its_own_keys(fixture: &dyn StorageFixture) {
     let opened = fixture.open();
     let store = &*opened.storage;
@@ -84,8 +112,13 @@ fn a_scope_lists_only_its_own_keys(fixture: &dyn StorageFixture) {
         super::support::append(store, name, 0, &[b"record"]);
     }
     assert_eq!(all(store, &Scope::Checkpoints), ["a", "a2"].map(checkpoint));
+    let custodies = ["a", "a2"].map(|name| Key::Custody(agent(name)));
+    assert_eq!(all(store, &Scope::Custodies), custodies);
     for name in ["a", "a2"] {
-        for scope in [Scope::History(agent(name)), Scope::Funds(agent(name))] {
+        for scope in every_scope(&agent(name)) {
+            if matches!(scope, Scope::Checkpoints | Scope::Custodies) {
+                continue;
+            }
             let expected = every_kind(name).into_iter().filter(|key| scope.contains(key));
             assert_eq!(all(store, &scope), Vec::from_iter(expected), "{scope:?}");
         }

@@ -33,21 +33,25 @@ pub(super) fn every_kind(name: &str) -> Vec<Key> {
         Key::Segment(agent(name), Tick(7), 1),
         Key::Summary(agent(name)),
         Key::Fund(agent(name), *b"0123456789abcdef"),
+        Key::Certificate(agent(name), 7),
         Key::Aside(agent(name), Seq(7)),
         Key::Wish(agent(name)),
+        Key::Custody(agent(name)),
         Key::Module(Hash::of(name.as_bytes())),
         Key::Manifest(Hash::of(name.as_bytes())),
     ]
 }
 
 /// Every scope in which the keys of one agent are listed.
-pub(super) fn every_scope(agent: &AgentId) -> [Scope; 5] {
+pub(super) fn every_scope(agent: &AgentId) -> [Scope; 7] {
     [
         Scope::Checkpoints,
         Scope::History(agent.clone()),
         Scope::Segments(agent.clone()),
         Scope::Funds(agent.clone()),
         Scope::Asides(agent.clone()),
+        Scope::Certificates(agent.clone()),
+        Scope::Custodies,
     ]
 }
 

@@ -191,6 +191,8 @@ fn similar_keys() -> Vec<(String, Key)> {
     for name in names {
         keys.push((name.to_owned(), checkpoint(name)));
         keys.push((name.to_owned(), Key::Record(agent(name))));
+        keys.push((name.to_owned(), Key::Custody(agent(name))));
+        keys.push((name.to_owned(), Key::Certificate(agent(name), 1)));
         for (tick, copy) in [(0, 0), (0, 1), (1, 0), (1, 1), (10, 0), (u64::MAX, 0), (1, 1_000)] {
             keys.push((name.to_owned(), history(name, tick, copy)));
         }

@@ -11,13 +11,14 @@ use igor_core::storage::{Key, Scope};
 /// If the storage fails.
 pub async fn verify(storage: &dyn Storage, agent: &AgentId, state_bytes_max: u64) -> HistoryReport {
     let mut verifier = HistoryVerifier::new(state_bytes_max, None);
-    let scopes = [Scope::History, Scope::Segments, Scope::Funds];
+    let scopes = [Scope::History, Scope::Segments, Scope::Funds, Scope::Certificates];
     for scope in scopes.map(|scope| scope(agent.clone())) {
         for key in storage.list(&scope, None, usize::MAX).await.expect("the store lists") {
             let file = match &key {
                 Key::History(_, tick, copy) => HistoryFile::Checkpoint { tick: *tick, copy: *copy },
                 Key::Segment(_, tick, copy) => HistoryFile::Segment { tick: *tick, copy: *copy },
                 Key::Fund(_, id) => HistoryFile::Fund(FundId::from_bytes(*id)),
+                Key::Certificate(_, epoch) => HistoryFile::Certificate { epoch: *epoch },
                 other => panic!("{other} is not part of a history"),
             };
             let stored = storage.get(&key).await.expect("the store reads");

@@ -1,9 +1,13 @@
 //! What a node keeps of an agent's whereabouts: the durable half of a handoff. It is the node's own note; what
 //! others can check are the offers and answers in it.
 
+mod codec;
+
 use std::collections::BTreeMap;
 
 use igor_format::{Answer, Hash, Offer, OfferTerms, SignatureError};
+
+pub use codec::CustodyError;
 
 /// An offer whose signatures hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +34,7 @@ impl VerifiedOffer {
     }
 
     /// Its epoch. Generations are not used.
-    pub(super) const fn epoch(&self) -> u64 {
+    pub const fn epoch(&self) -> u64 {
         self.0.terms().epoch.major
     }
 }

@@ -18,4 +18,4 @@ mod explore;
 mod tests;
 
 pub use custodian::{Action, Custodian, Ended, Event, Message, Schedule, WriteFailed};
-pub use custody::{Custody, Holding, VerifiedOffer};
+pub use custody::{Custody, CustodyError, Holding, VerifiedOffer};

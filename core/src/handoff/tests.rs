@@ -22,7 +22,7 @@ fn id(number: u8) -> PublicKey {
 }
 
 /// Node 1 offers the agent to node 2 in this epoch.
-fn offer(epoch: u64) -> VerifiedOffer {
+pub(super) fn offer(epoch: u64) -> VerifiedOffer {
     let agent = AgentKey::from_seed(&[9; 32]);
     let terms = OfferTerms {
         transfer: TRANSFER,

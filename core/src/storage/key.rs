@@ -23,10 +23,14 @@ pub enum Key {
     Summary(AgentId),
     /// A signed fund record, by its id.
     Fund(AgentId, [u8; 16]),
+    /// The offer under which an agent was taken, by the epoch that began with it.
+    Certificate(AgentId, u64),
     /// A log that was set aside because it belongs to another line of the agent's life, by a position.
     Aside(AgentId, Seq),
     /// What the operator wants of an agent on this node.
     Wish(AgentId),
+    /// What this node has decided about where an agent is. It may outlive everything else of the agent.
+    Custody(AgentId),
     /// A module, by the SHA-256 of its original bytes.
     Module(Hash),
     /// A manifest, by the SHA-256 of its text.
@@ -48,8 +52,10 @@ impl Key {
             | Self::Segment(agent, ..)
             | Self::Summary(agent)
             | Self::Fund(agent, _)
+            | Self::Certificate(agent, _)
             | Self::Aside(agent, _)
-            | Self::Wish(agent) => Some(agent),
+            | Self::Wish(agent)
+            | Self::Custody(agent) => Some(agent),
             Self::Module(_) | Self::Manifest(_) | Self::Node => None,
         }
     }
@@ -76,8 +82,12 @@ impl fmt::Display for Key {
                 id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 write!(f, " of {agent}")
             }
+            Self::Certificate(agent, epoch) => {
+                write!(f, "certificate of {agent} for epoch {epoch}")
+            }
             Self::Aside(agent, seq) => write!(f, "log of {agent} set aside at record {seq}"),
             Self::Wish(agent) => write!(f, "wish for {agent}"),
+            Self::Custody(agent) => write!(f, "custody of {agent}"),
             Self::Module(hash) => write!(f, "module {hash}"),
             Self::Manifest(hash) => write!(f, "manifest {hash}"),
             Self::Node => write!(f, "key of the node"),
@@ -96,6 +106,10 @@ pub enum Scope {
     Segments(AgentId),
     /// The fund records of one agent.
     Funds(AgentId),
+    /// The certificates of one agent.
+    Certificates(AgentId),
+    /// The custody of every agent that this node has decided about.
+    Custodies,
     /// The logs of one agent that were set aside.
     Asides(AgentId),
 }
@@ -108,6 +122,8 @@ impl Scope {
             (Self::History(agent), Key::History(of, ..)) => agent == of,
             (Self::Segments(agent), Key::Segment(of, ..)) => agent == of,
             (Self::Funds(agent), Key::Fund(of, _)) => agent == of,
+            (Self::Certificates(agent), Key::Certificate(of, _)) => agent == of,
+            (Self::Custodies, Key::Custody(_)) => true,
             (Self::Asides(agent), Key::Aside(of, _)) => agent == of,
             _ => false,
         }

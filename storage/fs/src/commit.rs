@@ -187,7 +187,12 @@ impl FsStorage {
         for operation in &group.operations {
             match operation {
                 Operation::Put {
-                    key: Key::History(..) | Key::Segment(..) | Key::Summary(_) | Key::Fund(..),
+                    key:
+                        Key::History(..)
+                        | Key::Segment(..)
+                        | Key::Summary(_)
+                        | Key::Fund(..)
+                        | Key::Certificate(..),
                     ..
                 } if !state.has_history => {
                     self.tree.ensure_dir(layout::HISTORY)?;
@@ -199,6 +204,9 @@ impl FsStorage {
                 }
                 Operation::Put { key: Key::Manifest(_), .. } => {
                     self.tree.ensure_dir(layout::MANIFESTS)?;
+                }
+                Operation::Put { key: Key::Custody(_), .. } => {
+                    self.tree.ensure_dir(layout::CUSTODIES)?;
                 }
                 _ => {}
             }

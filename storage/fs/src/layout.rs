@@ -16,6 +16,8 @@ pub(crate) const SHARED_LOCK: &str = ".igor/.shared.lock";
 pub(crate) const MODULES: &str = ".igor/.modules";
 /// Manifests by hash.
 pub(crate) const MANIFESTS: &str = ".igor/.manifests";
+/// What was decided about where each agent is, in one folder, so that it can be listed.
+pub(crate) const CUSTODIES: &str = ".igor/.custodies";
 
 /// The redo logs, one of each opener that has one.
 pub(crate) const REDO: &str = ".igor/.redo";
@@ -83,6 +85,11 @@ pub(crate) fn top_files(agent: &AgentId) -> [String; 3] {
     [CHECKPOINT, IDENTITY, RECEIPTS].map(|ending| format!("{agent}{ending}"))
 }
 
+/// What was decided about where the agent is.
+pub(crate) fn custody(agent: &AgentId) -> String {
+    format!("{CUSTODIES}/{agent}")
+}
+
 /// Where the value of `key` lies.
 pub(crate) fn path(key: &Key) -> String {
     match key {
@@ -103,8 +110,12 @@ pub(crate) fn path(key: &Key) -> String {
             let file = HistoryFile::Fund(FundId::from_bytes(*id));
             format!("{HISTORY}/{agent}/{file}")
         }
+        Key::Certificate(agent, epoch) => {
+            format!("{HISTORY}/{agent}/{}", HistoryFile::Certificate { epoch: *epoch })
+        }
         Key::Aside(agent, seq) => format!("{OWN}/{agent}/{ASIDE}{seq}"),
         Key::Wish(agent) => format!("{OWN}/{agent}/wish"),
+        Key::Custody(agent) => custody(agent),
         Key::Module(hash) => format!("{MODULES}/{hash}.wasm"),
         Key::Manifest(hash) => format!("{MANIFESTS}/{hash}.json"),
         Key::Node => NODE.to_owned(),
@@ -115,7 +126,11 @@ pub(crate) fn path(key: &Key) -> String {
 pub(crate) fn scope_dir(scope: &Scope) -> String {
     match scope {
         Scope::Checkpoints => String::new(),
-        Scope::History(agent) | Scope::Segments(agent) | Scope::Funds(agent) => history_dir(agent),
+        Scope::History(agent)
+        | Scope::Segments(agent)
+        | Scope::Funds(agent)
+        | Scope::Certificates(agent) => history_dir(agent),
+        Scope::Custodies => CUSTODIES.to_owned(),
         Scope::Asides(agent) => agent_dir(agent),
     }
 }
@@ -136,6 +151,11 @@ pub(crate) fn key(scope: &Scope, name: &str) -> Option<Key> {
             HistoryFile::Fund(id) => Key::Fund(agent.clone(), *id.as_bytes()),
             _ => return None,
         },
+        Scope::Certificates(agent) => match name.parse().ok()? {
+            HistoryFile::Certificate { epoch } => Key::Certificate(agent.clone(), epoch),
+            _ => return None,
+        },
+        Scope::Custodies => Key::Custody(name.parse().ok()?),
         Scope::Asides(agent) => {
             Key::Aside(agent.clone(), Seq(name.strip_prefix(ASIDE)?.parse().ok()?))
         }
@@ -174,6 +194,8 @@ mod tests {
             (Key::Segment(agent(), Tick(16), 0), "history/a.b/0000000016.seg".to_owned()),
             (Key::Segment(agent(), Tick(16), 1), "history/a.b/0000000016_001.seg".to_owned()),
             (Key::Summary(agent()), "history/a.b/collected.sum".to_owned()),
+            (Key::Certificate(agent(), 2), "history/a.b/0000000002.cert".to_owned()),
+            (Key::Custody(agent()), ".igor/.custodies/a.b".to_owned()),
             (Key::Aside(agent(), Seq(40)), ".igor/a.b/aside-40".to_owned()),
             (Key::Wish(agent()), ".igor/a.b/wish".to_owned()),
             (Key::Node, ".igor/.node".to_owned()),
@@ -203,6 +225,9 @@ mod tests {
             (Scope::Segments(agent()), Key::Segment(agent(), Tick(7), 0)),
             (Scope::Segments(agent()), Key::Segment(agent(), Tick(u64::MAX), u32::MAX)),
             (Scope::Asides(agent()), Key::Aside(agent(), Seq(u64::MAX))),
+            (Scope::Certificates(agent()), Key::Certificate(agent(), 1)),
+            (Scope::Certificates(agent()), Key::Certificate(agent(), u64::MAX)),
+            (Scope::Custodies, Key::Custody(agent())),
         ] {
             let path = path(&key);
             let name = path.rsplit('/').next().expect("a file has a name");
@@ -246,6 +271,12 @@ mod tests {
         }
         for name in ["aside-", "aside-07", "aside-+7", "aside--1", "journal", "record"] {
             assert_eq!(key(&Scope::Asides(agent()), name), None, "{name}");
+        }
+        for name in ["2.cert", "0000000002_001.cert", ".cert", "0000000002.seg"] {
+            assert_eq!(key(&Scope::Certificates(agent()), name), None, "{name}");
+        }
+        for name in ["", ".a", "a/b", ".."] {
+            assert_eq!(key(&Scope::Custodies, name), None, "{name}");
         }
         for name in [".checkpoint", "..checkpoint", "a.checkpoint.tmp", ".a.checkpoint"] {
             assert_eq!(key(&Scope::Checkpoints, name), None, "{name}");

@@ -130,6 +130,10 @@ impl Tree {
                 self.sync_dir(shared)?;
             }
         }
+        if self.secure_if_present(layout::CUSTODIES, FileKind::Directory)? {
+            self.secure_if_present(&layout::custody(agent), FileKind::File)?;
+            self.sync_dir(layout::CUSTODIES)?;
+        }
         if self.secure_if_present(layout::HISTORY, FileKind::Directory)? {
             let history = layout::history_dir(agent);
             if self.secure_if_present(&history, FileKind::Directory)? {

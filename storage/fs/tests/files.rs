@@ -53,8 +53,10 @@ fn fill(store: &dyn Storage, name: &str) {
         Key::Segment(id.clone(), Tick(7), 1),
         Key::Summary(id.clone()),
         Key::Fund(id.clone(), [0xab; 16]),
+        Key::Certificate(id.clone(), 2),
         Key::Aside(id.clone(), Seq(40)),
         Key::Wish(id.clone()),
+        Key::Custody(id.clone()),
         Key::Module(Hash::of(b"module")),
         Key::Manifest(Hash::of(b"manifest")),
         Key::Node,
@@ -107,6 +109,8 @@ fn files_lie_where_the_original_looks_for_them() {
         names,
         [
             ".igor",
+            ".igor/.custodies",
+            ".igor/.custodies/a",
             ".igor/.manifests",
             &format!(".igor/.manifests/{manifest}.json"),
             ".igor/.modules",
@@ -124,6 +128,7 @@ fn files_lie_where_the_original_looks_for_them() {
             "a.receipts",
             "history",
             "history/a",
+            "history/a/0000000002.cert",
             "history/a/0000000007.ckpt",
             "history/a/0000000007.seg",
             "history/a/0000000007_001.ckpt",
@@ -182,6 +187,8 @@ fn reading_changes_nothing_and_creates_nothing() {
             Scope::Segments(agent("a")),
             Scope::Funds(agent("a")),
             Scope::Asides(agent("a")),
+            Scope::Certificates(agent("a")),
+            Scope::Custodies,
         ] {
             block_on(store.list(&scope, None, usize::MAX)).unwrap();
         }
@@ -230,7 +237,7 @@ fn loose_rights_of_ones_own_are_taken_away_by_a_writer() {
         let is_dir = root.join(&path).is_dir();
         let is_others = path.starts_with("b.") || path.contains("/b/") || path == "notes.txt";
         let is_content = path.contains("/.m") && !is_dir || path == ".igor/.shared.lock";
-        match (is_others || path == "history/b" || path == ".igor/b", is_content, is_dir) {
+        match (is_others || path.ends_with("/b"), is_content, is_dir) {
             // Of another agent: that one's writer sees to it. The directories above are closed anyway.
             (true, ..) | (_, true, _) => {}
             (_, _, true) => assert_eq!(mode, 0o700, "{path}"),
@@ -256,6 +263,8 @@ fn links_below_the_directory_are_refused_by_readers_and_writers() {
         (".igor/a/journal", false),
         (".igor/a/record", false),
         (".igor/.node", false),
+        (".igor/.custodies", true),
+        (".igor/.custodies/a", false),
         (".igor/a/commit.lock", false),
     ] {
         let (directory, elsewhere) = (directory(), directory());
@@ -279,7 +288,7 @@ fn links_below_the_directory_are_refused_by_readers_and_writers() {
         assert_refused(commit(&store, group), &path, "symbolic link");
         // A refusal is clean: another agent can go on, unless it needs the link as well.
         let result = put(&store, "b", Key::Checkpoint(agent("b")));
-        let is_shared = matches!(link, ".igor" | "history" | ".igor/.node");
+        let is_shared = matches!(link, ".igor" | "history" | ".igor/.node" | ".igor/.custodies");
         assert_eq!(result.is_ok(), !is_shared, "{link}: {result:?}");
         let read = match link {
             "a.checkpoint" => block_on(store.get(&Key::Checkpoint(id))).map(drop),
@@ -288,6 +297,8 @@ fn links_below_the_directory_are_refused_by_readers_and_writers() {
             "history/a/0000000007.ckpt" => {
                 block_on(store.get(&Key::History(id, Tick(7), 0))).map(drop)
             }
+            ".igor/.custodies" => block_on(store.list(&Scope::Custodies, None, 1)).map(drop),
+            ".igor/.custodies/a" => block_on(store.get(&Key::Custody(id))).map(drop),
             ".igor/a/commit.lock" => block_on(store.hold(&Claim::Agent(id))).map(drop),
             ".igor/.node" => block_on(store.get(&Key::Node)).map(drop),
             ".igor/a/record" => block_on(store.get(&Key::Record(id))).map(drop),

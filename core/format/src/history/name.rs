@@ -28,6 +28,12 @@ pub enum HistoryFile {
     },
     /// What was said of the segments that were removed: `collected.sum`.
     Summary,
+    /// The offer under which a node took the agent: the major number of the epoch that began with it, in at
+    /// least ten digits, as in `0000000002.cert`.
+    Certificate {
+        /// The epoch's major number.
+        epoch: u64,
+    },
 }
 
 /// The text is not the name of a file in a history.
@@ -41,6 +47,7 @@ impl HistoryFile {
     const FUND_SUFFIX: &str = ".rec";
     const SEGMENT_SUFFIX: &str = ".seg";
     const SUMMARY_SUFFIX: &str = ".sum";
+    const CERTIFICATE_SUFFIX: &str = ".cert";
     const SUMMARY: &str = "collected.sum";
 
     /// Whether a file of this name should be a checkpoint, however the rest of it is spelled.
@@ -63,11 +70,16 @@ impl HistoryFile {
         name.ends_with(Self::SUMMARY_SUFFIX)
     }
 
+    /// Whether a file of this name should be a certificate, however the rest of it is spelled.
+    pub fn is_certificate(name: &str) -> bool {
+        name.ends_with(Self::CERTIFICATE_SUFFIX)
+    }
+
     /// The tick in the name of a checkpoint or of the segment that it closes.
     pub const fn tick(self) -> Option<Tick> {
         match self {
             Self::Checkpoint { tick, .. } | Self::Segment { tick, .. } => Some(tick),
-            Self::Fund(_) | Self::Summary => None,
+            Self::Fund(_) | Self::Summary | Self::Certificate { .. } => None,
         }
     }
 }
@@ -79,6 +91,9 @@ impl fmt::Display for HistoryFile {
             Self::Segment { tick, copy } => (tick, copy, Self::SEGMENT_SUFFIX),
             Self::Fund(id) => return write!(f, "fund-{id}.rec"),
             Self::Summary => return f.write_str(Self::SUMMARY),
+            Self::Certificate { epoch } => {
+                return write!(f, "{epoch:010}{}", Self::CERTIFICATE_SUFFIX);
+            }
         };
         match copy {
             0 => write!(f, "{:010}{suffix}", tick.0),
@@ -101,6 +116,8 @@ impl FromStr for HistoryFile {
         } else if let Some(stem) = text.strip_suffix(Self::SEGMENT_SUFFIX) {
             let (tick, copy) = numbers(stem)?;
             Self::Segment { tick, copy }
+        } else if let Some(stem) = text.strip_suffix(Self::CERTIFICATE_SUFFIX) {
+            Self::Certificate { epoch: stem.parse().map_err(|_| HistoryFileError)? }
         } else {
             Self::Summary
         };
@@ -137,6 +154,16 @@ mod tests {
             assert_eq!(name.to_string(), text);
             assert_eq!(name.tick(), Some(Tick(tick)));
         }
+        for (text, epoch) in [
+            ("0000000001.cert", 1),
+            ("9999999999.cert", 9_999_999_999),
+            ("18446744073709551615.cert", u64::MAX),
+        ] {
+            let name = HistoryFile::Certificate { epoch };
+            assert_eq!(text.parse(), Ok(name));
+            assert_eq!(name.to_string(), text);
+            assert_eq!(name.tick(), None);
+        }
         assert_eq!("collected.sum".parse(), Ok(HistoryFile::Summary));
         assert_eq!(HistoryFile::Summary.to_string(), "collected.sum");
         let name = HistoryFile::Fund(FundId::from_bytes([0x0a; 16]));
@@ -152,6 +179,10 @@ mod tests {
             ".ckpt",
             "16.ckpt",
             "16.seg",
+            "16.cert",
+            "0000000016_001.cert",
+            "+000000016.cert",
+            ".cert",
             "other.sum",
             ".sum",
             "00000000016.ckpt",

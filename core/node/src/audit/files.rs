@@ -85,6 +85,7 @@ pub async fn copy(storage: &dyn Storage, agent: &AgentId) -> Result<Copied, Stor
         Scope::History(agent.clone()),
         Scope::Segments(agent.clone()),
         Scope::Funds(agent.clone()),
+        Scope::Certificates(agent.clone()),
     ];
     let mut keys = vec![Key::Summary(agent.clone())];
     for scope in scopes {
@@ -105,6 +106,7 @@ fn file_name(key: &Key) -> Option<HistoryFile> {
     match key {
         Key::History(_, tick, copy) => Some(HistoryFile::Checkpoint { tick: *tick, copy: *copy }),
         Key::Segment(_, tick, copy) => Some(HistoryFile::Segment { tick: *tick, copy: *copy }),
+        Key::Certificate(_, epoch) => Some(HistoryFile::Certificate { epoch: *epoch }),
         Key::Summary(_) => Some(HistoryFile::Summary),
         Key::Fund(_, id) => Some(HistoryFile::Fund(FundId::from_bytes(*id))),
         _ => None,
