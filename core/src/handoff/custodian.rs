@@ -19,6 +19,8 @@ pub enum Event {
         transfer: TransferId,
         /// Where to.
         target: PublicKey,
+        /// The address of that node, to be noted with the offer.
+        place: String,
     },
     /// The agent is to stay, if that can still be decided here.
     Cancel,
@@ -166,6 +168,8 @@ pub struct Custodian {
     writing: Option<Writing>,
     /// What this node is doing to give the agent away.
     giving: Giving,
+    /// Where it is being given.
+    place: String,
     /// The transfer that everything is ready for, and who it comes from.
     reserved: Option<(TransferId, PublicKey)>,
     /// The transfer that is being prepared.
@@ -218,6 +222,7 @@ impl Custodian {
             me,
             schedule,
             custody,
+            place: String::new(),
             writing: None,
             giving: Giving::No,
             reserved: None,
@@ -266,7 +271,7 @@ impl Custodian {
             return;
         }
         match event {
-            Event::Move { transfer, target } => self.begin(now_ns, transfer, target),
+            Event::Move { transfer, target, place } => self.begin(now_ns, transfer, target, place),
             Event::Cancel => self.cancel(),
             Event::Stopped(offer) => self.stopped(&offer),
             Event::NotStopped => self.not_stopped(),

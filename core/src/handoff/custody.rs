@@ -49,6 +49,9 @@ pub struct Custody {
     pub taken: BTreeMap<u64, Hash>,
     /// Where the agent is.
     pub holding: Holding,
+    /// The address of the node that it was offered to last, as the operator gave it; empty if there was none.
+    /// A hint: who is there proves to be that node.
+    pub place: String,
 }
 
 /// Where an agent is, as far as this node is concerned. The names shown to people are the original's, see
@@ -87,7 +90,7 @@ pub enum Holding {
 impl Custody {
     /// Of an agent that comes into being here, or that was here before there were handoffs.
     pub fn held(epoch: u64) -> Self {
-        Self { decided: epoch, taken: BTreeMap::new(), holding: Holding::Held(epoch) }
+        Self { decided: epoch, holding: Holding::Held(epoch), ..Self::default() }
     }
 
     /// Whether the agent was taken under this very offer.

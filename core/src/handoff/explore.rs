@@ -295,7 +295,11 @@ impl World {
                 let (from, to) = world.moves.pop().expect("one is left");
                 let number = u8::try_from(world.moves.len()).expect("a few moves");
                 let transfer = TransferId::from_bytes([number; 16]);
-                world.tell(from, Event::Move { transfer, target: notary.id(to) }, notary);
+                world.tell(
+                    from,
+                    Event::Move { transfer, target: notary.id(to), place: String::new() },
+                    notary,
+                );
             }
             Step::Cancel(node) => {
                 world.faults.cancels -= 1;

@@ -73,10 +73,20 @@ fn without(decided: u64) -> Custody {
     Custody { decided, ..Custody::default() }
 }
 
+/// The custody of a node that knows where node 2 is.
+fn noted(decided: u64, holding: Holding) -> Custody {
+    Custody { decided, holding, place: "there".to_owned(), ..Custody::default() }
+}
+
+/// The agent is to move to node 2.
+fn go() -> Event {
+    Event::Move { transfer: TRANSFER, target: id(2), place: "there".to_owned() }
+}
+
 /// Node 1 with an offer that is durable and sent.
 fn offered() -> Custodian {
     let mut source = custodian(1, Custody::held(3));
-    after(&mut source, Event::Move { transfer: TRANSFER, target: id(2) });
+    after(&mut source, go());
     after(&mut source, received(2, Message::Ready(TRANSFER)));
     after(&mut source, Event::Stopped(offer(4)));
     let actions = after(&mut source, Event::Written(Ok(())));
@@ -88,7 +98,7 @@ fn offered() -> Custodian {
 fn clauses_2_1_to_2_4_an_offer_follows_a_ready_target_and_is_durable_before_it_is_sent() {
     let mut source = custodian(1, Custody::held(3));
     assert_eq!(source.poll(), Some(Action::Tick));
-    let actions = after(&mut source, Event::Move { transfer: TRANSFER, target: id(2) });
+    let actions = after(&mut source, go());
     assert_eq!(actions, [send(2, Message::Prepare(TRANSFER))]);
     for (event, why) in [
         (received(3, Message::Ready(TRANSFER)), "another node"),
@@ -101,7 +111,7 @@ fn clauses_2_1_to_2_4_an_offer_follows_a_ready_target_and_is_durable_before_it_i
     assert_eq!(actions, [Action::Stop { transfer: TRANSFER, target: id(2), epoch: 4 }]);
     let actions = after(&mut source, Event::Stopped(offer(4)));
     let holding = Holding::Offered { held: 3, offer: offer(4) };
-    assert_eq!(actions, [Action::Write(Custody { decided: 4, holding, ..Custody::default() })]);
+    assert_eq!(actions, [Action::Write(noted(4, holding))]);
     let actions = after(&mut source, Event::Written(Ok(())));
     assert_eq!(actions, [send(2, Message::Offer(offer(4)))]);
 }
@@ -111,7 +121,7 @@ fn clause_2_3_until_the_offer_is_durable_the_agent_can_stay() {
     let stays = |ended| vec![Action::Ended(ended), Action::Tick];
     let stopping = || {
         let mut source = custodian(1, Custody::held(3));
-        after(&mut source, Event::Move { transfer: TRANSFER, target: id(2) });
+        after(&mut source, go());
         after(&mut source, received(2, Message::Ready(TRANSFER)));
         source
     };
@@ -124,7 +134,7 @@ fn clause_2_3_until_the_offer_is_durable_the_agent_can_stay() {
     let failed = Event::Written(Err(WriteFailed::Clean));
     assert_eq!(after(&mut source, failed), stays(Ended::Stayed));
     let mut source = custodian(1, Custody::held(3));
-    after(&mut source, Event::Move { transfer: TRANSFER, target: id(2) });
+    after(&mut source, go());
     let actions = after(&mut source, received(2, Message::NotReady(TRANSFER)));
     assert_eq!(actions, [Action::Ended(Ended::Stayed)]);
 }
@@ -132,7 +142,7 @@ fn clause_2_3_until_the_offer_is_durable_the_agent_can_stay() {
 #[test]
 fn a_target_that_never_gets_ready_is_given_up_on() {
     let mut source = custodian(1, Custody::held(3));
-    after(&mut source, Event::Move { transfer: TRANSFER, target: id(2) });
+    after(&mut source, go());
     let wake_at = source.wake_at().expect("it waits");
     assert_eq!(at(&mut source, wake_at - 1, Event::Timer), []);
     assert_eq!(at(&mut source, wake_at, Event::Timer), [Action::Ended(Ended::Stayed)]);
@@ -175,19 +185,19 @@ fn clauses_2_6_to_2_8_only_the_targets_answer_to_the_open_offer_decides() {
     let mut source = offered();
     let actions = after(&mut source, received(2, Message::Answer(accepted)));
     let holding = Holding::Released { offer: offer(4), answer: Some(accepted) };
-    assert_eq!(actions, [Action::Write(Custody { decided: 4, holding, ..Custody::default() })]);
+    assert_eq!(actions, [Action::Write(noted(4, holding))]);
     let actions = after(&mut source, Event::Written(Ok(())));
     assert_eq!(actions, [Action::Ended(Ended::Moved)]);
     assert_eq!(source.wake_at(), None);
 
     let mut source = offered();
     let actions = after(&mut source, received(2, answer(2, &offer(4), Verdict::Refused)));
-    let custody = Custody { decided: 4, ..Custody::held(3) };
+    let custody = noted(4, Holding::Held(3));
     assert_eq!(actions, [Action::Write(custody)]);
     let actions = after(&mut source, Event::Written(Ok(())));
     assert_eq!(actions, [Action::Ended(Ended::Stayed), Action::Tick]);
     // The epoch is used up.
-    after(&mut source, Event::Move { transfer: TRANSFER, target: id(2) });
+    after(&mut source, go());
     let actions = after(&mut source, received(2, Message::Ready(TRANSFER)));
     assert_eq!(actions, [Action::Stop { transfer: TRANSFER, target: id(2), epoch: 5 }]);
 }
@@ -329,7 +339,7 @@ fn clause_3_9_a_failed_write_decides_nothing_and_one_in_doubt_ends_everything() 
 fn clause_4_1_an_operator_can_force_an_epoch_above_all() {
     let mut source = offered();
     let actions = after(&mut source, Event::Force);
-    assert_eq!(actions, [Action::Write(Custody::held(5))]);
+    assert_eq!(actions, [Action::Write(noted(5, Holding::Held(5)))]);
     let actions = after(&mut source, Event::Written(Ok(())));
     assert_eq!(actions, [Action::Ended(Ended::Stayed), Action::Tick]);
     assert_eq!(source.wake_at(), None);
@@ -339,7 +349,7 @@ fn clause_4_1_an_operator_can_force_an_epoch_above_all() {
 
 #[test]
 fn a_move_is_refused_while_another_goes_on_or_when_there_is_nothing_to_move() {
-    let ask = |target| Event::Move { transfer: TRANSFER, target };
+    let ask = |target| Event::Move { transfer: TRANSFER, target, place: String::new() };
     let refused = [Action::Ended(Ended::NotPossible)];
     assert_eq!(after(&mut offered(), ask(id(3))), refused);
     assert_eq!(after(&mut custodian(2, without(4)), ask(id(1))), refused);

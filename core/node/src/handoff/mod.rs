@@ -23,9 +23,6 @@ pub struct Whereabouts {
     pub agent: PublicKey,
     /// Its name on this node.
     pub name: AgentId,
-    /// Where the node was last reached that it was offered to, in its transport's notation; empty if it
-    /// never was.
-    pub place: String,
     /// What is durable.
     pub custody: Custody,
 }
@@ -244,8 +241,8 @@ impl Handoffs {
             return Err(NotGiven::Elsewhere { name: name.clone(), state });
         }
         post.give(place, target);
-        let target = target.public_key();
-        self.happened(now_ns, agent, Event::Move { transfer, target });
+        let (target, place) = (target.public_key(), place.to_owned());
+        self.happened(now_ns, agent, Event::Move { transfer, target, place });
         Ok(())
     }
 
@@ -328,8 +325,7 @@ impl Handoffs {
         if self.posts.len() >= self.gate.agents_max() {
             return Err(Shut::Full);
         }
-        let (place, custody) = (String::new(), Custody::default());
-        let whereabouts = Whereabouts { agent, name, place, custody };
+        let whereabouts = Whereabouts { agent, name, custody: Custody::default() };
         self.names.insert(whereabouts.name.clone(), agent);
         self.posts.insert(agent, Post::new(self.me, whereabouts, self.schedule, now_ns));
         Ok(())

@@ -51,7 +51,8 @@ impl Post {
         schedule: Schedule,
         now_ns: u64,
     ) -> Self {
-        let Whereabouts { agent, name, place, custody } = whereabouts;
+        let Whereabouts { agent, name, custody } = whereabouts;
+        let place = custody.place.clone();
         let target = match &custody.holding {
             Holding::Offered { offer, .. } | Holding::Released { offer, .. } => {
                 NodeId::of(&offer.terms().target)
@@ -168,8 +169,7 @@ impl Post {
                 if with == With::Departure {
                     self.stage = Stage::Writing;
                 }
-                let place = self.place.clone();
-                let whereabouts = Box::new(Whereabouts { agent, name, place, custody });
+                let whereabouts = Box::new(Whereabouts { agent, name, custody });
                 Task::Write { whereabouts, with }
             }
             Action::Stop { transfer, target, epoch } => {

@@ -55,8 +55,7 @@ fn node(number: u8) -> Handoffs {
 /// Node 1 with the agent.
 fn holder() -> Handoffs {
     let mut node = node(1);
-    let (place, custody) = (String::new(), Custody::held(3));
-    node.know(0, Whereabouts { agent: agent(), name: name(), place, custody });
+    node.know(0, Whereabouts { agent: agent(), name: name(), custody: Custody::held(3) });
     assert_eq!(node.poll(), None);
     node
 }
@@ -104,7 +103,7 @@ fn offering() -> Handoffs {
     let Task::Write { whereabouts, with: With::Departure } = task(&mut source) else {
         panic!("the offer is written with the last checkpoint")
     };
-    assert_eq!((whereabouts.place.as_str(), &whereabouts.name), ("there", &name()));
+    assert_eq!((whereabouts.custody.place.as_str(), &whereabouts.name), ("there", &name()));
     assert_eq!(whereabouts.custody.holding.name(), Some("HANDOFF_PENDING"));
     source
 }
@@ -216,9 +215,8 @@ fn a_second_attempt_that_meets_the_first_ones_stop_leaves_nobody_waiting() {
 fn what_is_open_is_asked_for_after_a_restart_and_what_is_held_waits_for_its_owner() {
     let mut source = node(1);
     let holding = Holding::Offered { held: 3, offer: offer(4, 1, 2) };
-    let custody = Custody { decided: 4, holding, ..Custody::default() };
-    let place = "there".to_owned();
-    source.know(0, Whereabouts { agent: agent(), name: name(), place, custody });
+    let custody = Custody { decided: 4, holding, place: "there".to_owned(), ..Custody::default() };
+    source.know(0, Whereabouts { agent: agent(), name: name(), custody });
     assert_eq!(task(&mut source), send(2, "there", Message::Offer(offer(4, 1, 2))));
     assert!(source.is_giving());
     let at_ns = source.wake_at().expect("it asks again");
@@ -247,8 +245,7 @@ fn a_transfer_that_fails_leaves_nothing_behind() {
 fn names_are_those_of_one_agent() {
     let mut target = node(2);
     let other = AgentKey::from_seed(&[8; 32]).public_key();
-    let (place, custody) = (String::new(), Custody::held(0));
-    target.know(0, Whereabouts { agent: other, name: name(), place, custody });
+    target.know(0, Whereabouts { agent: other, name: name(), custody: Custody::held(0) });
     let taken = Heard::Shut(Shut::NameTaken(name()));
     assert_eq!(hear(&mut target, 1, Message::Prepare(TRANSFER)), taken);
     // An offer is refused all the same, and known by the agent's key.

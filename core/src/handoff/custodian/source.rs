@@ -7,13 +7,20 @@ use crate::handoff::{Holding, VerifiedOffer};
 
 impl Custodian {
     /// Clause 2.1: the target prepares while the agent ticks.
-    pub(super) fn begin(&mut self, now_ns: u64, transfer: TransferId, target: PublicKey) {
+    pub(super) fn begin(
+        &mut self,
+        now_ns: u64,
+        transfer: TransferId,
+        target: PublicKey,
+        place: String,
+    ) {
         let is_free = self.giving == Giving::No && self.writing.is_none() && target != self.me;
         if !is_free || !matches!(self.custody.holding, Holding::Held(_)) {
             self.actions.push_back(Action::Ended(Ended::NotPossible));
             return;
         }
         self.giving = Giving::Preparing { transfer, target };
+        self.place = place;
         self.wake_at = Some(now_ns.saturating_add(self.schedule.prepare_ns));
         self.actions.push_back(Action::Send { to: target, message: Message::Prepare(transfer) });
     }
@@ -70,6 +77,7 @@ impl Custodian {
         let mut custody = self.custody.clone();
         custody.decided = offer.epoch();
         custody.holding = Holding::Offered { held, offer: *offer };
+        custody.place = std::mem::take(&mut self.place);
         self.giving = Giving::Offered { asked: 0, is_withdrawn: false };
         self.write(custody, Then::Ask);
     }

@@ -9,6 +9,7 @@ use igor_format::{
 };
 
 use super::{Custody, Holding, VerifiedOffer};
+use crate::transport::ADDRESS_BYTES_MAX;
 
 /// What every custody begins with.
 const TAG: [u8; 15] = *b"igor/custody/1\0";
@@ -31,6 +32,9 @@ pub enum CustodyError {
     /// The agent's state is not known.
     #[error("read custody: a state of kind {0} is not known")]
     State(u8),
+    /// The place is none that a node can have noted.
+    #[error("read custody: the place has other characters than visible ASCII, or too many")]
+    Place,
     /// A byte that says whether an answer follows is neither 0 nor 1.
     #[error("read custody: {0} where 0 or 1 is expected")]
     Presence(u8),
@@ -55,7 +59,7 @@ impl Custody {
     /// If the agent was taken 2^32 times or more, which no disk outlives.
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new();
-        encoder.raw(&TAG).u64(self.decided);
+        encoder.raw(&TAG).u64(self.decided).str(&self.place);
         let taken = u32::try_from(self.taken.len()).expect("an agent moves fewer than 2^32 times");
         encoder.u32(taken);
         for (epoch, offer) in &self.taken {
@@ -83,11 +87,11 @@ impl Custody {
         }
         let mut decoder = Decoder::new(content);
         decoder.fixed(TAG.len());
-        let decided = decoder.u64();
+        let (decided, place) = (decoder.u64(), decode_place(&mut decoder)?);
         let taken = decode_taken(&mut decoder)?;
         let holding = Holding::decode(&mut decoder)?;
         decoder.finish()?;
-        let custody = Self { decided, taken, holding };
+        let custody = Self { decided, taken, holding, place };
         custody.check()?;
         Ok(custody)
     }
@@ -110,6 +114,13 @@ impl Custody {
         }
         Ok(())
     }
+}
+
+fn decode_place(decoder: &mut Decoder<'_>) -> Result<String, CustodyError> {
+    let place = decoder.str().to_owned();
+    decoder.status()?;
+    let is_sound = place.len() <= ADDRESS_BYTES_MAX && place.bytes().all(|b| b.is_ascii_graphic());
+    if is_sound { Ok(place) } else { Err(CustodyError::Place) }
 }
 
 fn decode_taken(decoder: &mut Decoder<'_>) -> Result<BTreeMap<u64, Hash>, CustodyError> {
@@ -194,7 +205,9 @@ mod tests {
 
     fn custodies() -> Vec<Custody> {
         let taken = BTreeMap::from([(2, Hash::of(b"second")), (7, Hash::of(b"seventh"))]);
-        let of = |holding| Custody { decided: 9, taken: taken.clone(), holding };
+        let place = "quic://host:1".to_owned();
+        let of =
+            |holding| Custody { decided: 9, taken: taken.clone(), holding, place: place.clone() };
         vec![
             Custody::default(),
             Custody::held(0),
@@ -221,7 +234,8 @@ mod tests {
         let bytes: &[u8] = include_bytes!("released.custody");
         let taken = BTreeMap::from([(3, Hash::of(b"offer"))]);
         let holding = Holding::Released { offer: offer(4), answer: Some(accepted(&offer(4))) };
-        let custody = Custody { decided: 5, taken, holding };
+        let place = "quic://host:1".to_owned();
+        let custody = Custody { decided: 5, taken, holding, place };
         assert_eq!(custody.encode(), bytes);
         assert_eq!(Custody::decode(bytes), Ok(custody));
     }
@@ -267,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_no_node_writes_is_refused_by_reason() {
-        let of = |holding| Custody { decided: 9, taken: BTreeMap::new(), holding };
+        let of = |holding| Custody { decided: 9, holding, ..Custody::default() };
         let answered =
             |answer| content(&of(Holding::Released { offer: offer(9), answer: Some(answer) }));
         let order = CustodyError::Contradiction("an epoch does not follow the one before");
@@ -278,7 +292,8 @@ mod tests {
             Answer::sign(&NodeKey::from_seed(&[node; 32]), offer.offer().hash(), verdict)
         };
         let taken = |epochs: [u64; 2]| {
-            let mut bytes = [&TAG[..], &9_u64.to_le_bytes(), &2_u32.to_le_bytes()].concat();
+            let mut bytes =
+                [&TAG[..], &9_u64.to_le_bytes(), &[0; 4], &2_u32.to_le_bytes()].concat();
             for epoch in epochs {
                 bytes.extend([&epoch.to_le_bytes()[..], &[0; 32]].concat());
             }
@@ -287,7 +302,7 @@ mod tests {
         };
         let mut forged = content(&of(Holding::Offered { held: 1, offer: offer(9) }));
         *forged.last_mut().expect("a signature") ^= 1;
-        let state = |kind: u8| [&TAG[..], &[0; 12], &[kind]].concat();
+        let state = |kind: u8| [&TAG[..], &[0; 16], &[kind]].concat();
         for (content, expected) in [
             (content(&of(Holding::Held(10))), above.clone()),
             (content(&of(Holding::Offered { held: 9, offer: offer(9) })), order.clone()),
@@ -309,8 +324,12 @@ mod tests {
         let mut present = content(&of(Holding::Released { offer: offer(9), answer: None }));
         *present.last_mut().expect("a byte") = 2;
         assert_eq!(Custody::decode(&sealed(&present)), Err(CustodyError::Presence(2)));
+        for place in ["quic://ho st:1".to_owned(), "x".repeat(513)] {
+            let unsound = content(&Custody { place, ..Custody::default() });
+            assert_eq!(Custody::decode(&sealed(&unsound)), Err(CustodyError::Place));
+        }
         // The number of offers is believed only as far as the bytes reach.
-        let many = [&TAG[..], &[0; 8], &u32::MAX.to_le_bytes()].concat();
+        let many = [&TAG[..], &[0; 12], &u32::MAX.to_le_bytes()].concat();
         assert_eq!(Custody::decode(&sealed(&many)), Err(DecodeError::ShortRead.into()));
     }
 }
