@@ -295,11 +295,8 @@ impl World {
                 let (from, to) = world.moves.pop().expect("one is left");
                 let number = u8::try_from(world.moves.len()).expect("a few moves");
                 let transfer = TransferId::from_bytes([number; 16]);
-                world.tell(
-                    from,
-                    Event::Move { transfer, target: notary.id(to), place: String::new() },
-                    notary,
-                );
+                let (target, place) = (notary.id(to), String::new());
+                world.tell(from, Event::Move { transfer, target, place }, notary);
             }
             Step::Cancel(node) => {
                 world.faults.cancels -= 1;
