@@ -73,7 +73,7 @@ impl Layer {
 
 /// Everything outside the workspace that the two innermost crates are built from. A new name here is a
 /// decision: it is in every node, and in every browser that verifies a history.
-const CORE_USES: [&str; 8] = [
+const CORE_USES: &[&str] = &[
     "async-trait",
     "figment",
     "inventory",
@@ -83,8 +83,17 @@ const CORE_USES: [&str; 8] = [
     "wasm-encoder",
     "wasmparser",
 ];
-const FORMAT_USES: [&str; 8] =
-    ["base64", "bs58", "ed25519-dalek", "serde", "serde_json", "sha2", "thiserror", "zeroize"];
+const FORMAT_USES: &[&str] = &[
+    "base64",
+    "bs58",
+    "ed25519-dalek",
+    "hpke",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "zeroize",
+];
 
 fn workspace() -> Metadata {
     let mut command = MetadataCommand::new();

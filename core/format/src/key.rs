@@ -17,6 +17,7 @@
 use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
 
 use crate::Did;
 
@@ -64,6 +65,14 @@ impl PublicKey {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| SignatureError)?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         key.verify_strict(&parts.concat(), &signature).map_err(|_| SignatureError)
+    }
+}
+
+impl PublicKey {
+    /// The same key as a point for X25519, unless it is no point of full order.
+    pub(crate) fn exchange_key(&self) -> Option<[u8; 32]> {
+        let key = VerifyingKey::from_bytes(&self.0).ok().filter(|key| !key.is_weak())?;
+        Some(key.to_montgomery().to_bytes())
     }
 }
 
@@ -202,6 +211,11 @@ impl NodeKey {
     /// The 32 secret bytes. Only for the node key file.
     pub(crate) fn seed(&self) -> &[u8; 32] {
         self.0.as_bytes()
+    }
+
+    /// The same key as a scalar for X25519. Only to open what was sealed to the node.
+    pub(crate) fn exchange_secret(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_scalar_bytes())
     }
 }
 

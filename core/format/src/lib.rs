@@ -80,7 +80,7 @@ pub use go_json::{Base64, SecretBase64};
 pub use handoff::{
     Answer, AnswerError, BILL_ITEMS_MAX, BILL_MESSAGE_ITEMS_MAX, BillItem, CHUNK_BYTES_MAX, Chunk,
     ChunkContent, Message, MessageError, Offer, OfferError, OfferTerms, Part, Prepare, Reason,
-    RefusalCode, Retry, SealedKey, TransferId, Verdict,
+    RefusalCode, Retry, SealError, SealedKey, SealedKeyError, TransferId, Verdict,
 };
 #[cfg(feature = "full")]
 pub use handshake::HandshakeError;

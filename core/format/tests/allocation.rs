@@ -14,9 +14,9 @@ use std::alloc::System;
 use igor_format::effect_log::EffectLog;
 use igor_format::migrate::{AgentPackage, AgentStarted, AgentTransfer, MigrateMessage};
 use igor_format::{
-    AgentRecord, Checkpoint, Did, Encoder, Entry, EpochReceipt, FundRecord, Hash, Manifest,
-    ObservationKind, Observations, PaymentReceipt, Record, Segment, SegmentSummary, Seq,
-    decode_identity, decode_node_key, decode_receipts,
+    AgentRecord, BillItem, Checkpoint, Did, Encoder, Entry, EpochReceipt, FundRecord, Hash,
+    Manifest, Message, ObservationKind, Observations, Part, PaymentReceipt, Record, Segment,
+    SegmentSummary, Seq, Tick, decode_identity, decode_node_key, decode_receipts,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -29,7 +29,7 @@ const SLACK: usize = 4 << 10;
 
 type Decode = fn(&[u8]) -> bool;
 
-const BINARY: [(&str, Decode); 12] = [
+const BINARY: [(&str, Decode); 13] = [
     ("checkpoint", |bytes| Checkpoint::decode(bytes, u64::MAX).is_ok()),
     ("agent record", |bytes| AgentRecord::decode(bytes).is_ok()),
     ("fund record", |bytes| FundRecord::decode(bytes).is_ok()),
@@ -41,6 +41,7 @@ const BINARY: [(&str, Decode); 12] = [
     ("segment", |bytes| Segment::decode(bytes).is_ok()),
     ("summary", |bytes| SegmentSummary::decode(bytes).is_ok()),
     ("node key", |bytes| decode_node_key(bytes).is_ok()),
+    ("message", |bytes| Message::decode(bytes).is_ok()),
     ("did", |bytes| std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<Did>().is_ok())),
 ];
 
@@ -132,6 +133,18 @@ fn small_entries() -> Vec<u8> {
     Segment::seal(&sample::agent(), &sample::node(), entries, closing).encode()
 }
 
+/// As many items as a bill has in one message.
+fn long_bill() -> Vec<u8> {
+    let part = |tick| Part::History(Tick(tick), 0);
+    let item = |tick| BillItem { part: part(tick), hash: Hash::ZERO, bytes: 1 };
+    Message::Bill { items: (0..8_192).map(item).collect() }.encode()
+}
+
+/// As many items as can be wanted.
+fn long_want() -> Vec<u8> {
+    Message::Want { items: (0..65_536).map(|item| (item, 0)).collect() }.encode()
+}
+
 #[test]
 fn decoders_allocate_no_more_than_their_input_warrants() {
     let patterns = [0x00, 0x01, 0x02, 0x03, 0x04, 0x61, 0x7f, 0xff];
@@ -155,6 +168,8 @@ fn decoders_allocate_no_more_than_their_input_warrants() {
         ("segment", include_bytes!("fixtures/own/segment.seg").to_vec()),
         ("segment", small_entries()),
         ("summary", include_bytes!("fixtures/own/collected.sum").to_vec()),
+        ("message", long_bill()),
+        ("message", long_want()),
     ];
     for (name, input) in accepted {
         let (_, decode) = BINARY.into_iter().find(|(other, _)| *other == name).expect("listed");

@@ -113,11 +113,11 @@ pub struct Chunk {
 pub enum ChunkContent {
     /// As they are.
     Raw(Vec<u8>),
-    /// As one zstd frame, shorter than they are.
-    Zstd {
+    /// As one LZ4 block, shorter than they are.
+    Lz4 {
         /// How many bytes come out.
         plain_bytes: u32,
-        /// The frame.
+        /// The block.
         bytes: Vec<u8>,
     },
 }
@@ -316,7 +316,7 @@ impl Chunk {
         encoder.u32(self.item).u64(self.offset);
         match &self.content {
             ChunkContent::Raw(bytes) => encoder.u8(0).bytes(bytes),
-            ChunkContent::Zstd { plain_bytes, bytes } => {
+            ChunkContent::Lz4 { plain_bytes, bytes } => {
                 encoder.u8(1).u32(*plain_bytes).bytes(bytes)
             }
         };
@@ -339,7 +339,7 @@ impl Chunk {
                 let plain = usize::try_from(plain_bytes).unwrap_or(usize::MAX);
                 // What is not shorter has to be sent as it is.
                 check_chunk(plain, bytes.len().saturating_add(1))?;
-                ChunkContent::Zstd { plain_bytes, bytes: bytes.to_vec() }
+                ChunkContent::Lz4 { plain_bytes, bytes: bytes.to_vec() }
             }
             other => return Err(MessageError::Encoding(other)),
         };
@@ -352,7 +352,7 @@ impl ChunkContent {
     pub fn plain_bytes(&self) -> u64 {
         match self {
             Self::Raw(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            Self::Zstd { plain_bytes, .. } => u64::from(*plain_bytes),
+            Self::Lz4 { plain_bytes, .. } => u64::from(*plain_bytes),
         }
     }
 }
@@ -477,7 +477,7 @@ mod tests {
             Message::Bill { items: bill() },
             Message::Want { items: vec![(0, 0), (2, 1 << 33)] },
             chunk(ChunkContent::Raw(b"raw".to_vec())),
-            chunk(ChunkContent::Zstd { plain_bytes: 9, bytes: b"packed".to_vec() }),
+            chunk(ChunkContent::Lz4 { plain_bytes: 9, bytes: b"packed".to_vec() }),
             Message::Ready { transfer: transfer() },
             Message::NotReady { transfer: transfer(), code, reason: reason.clone() },
             Message::Offer { offer: offer.clone(), sealed_key, bill: bill() },
@@ -577,12 +577,12 @@ mod tests {
         check(ChunkContent::Raw(vec![1; most]), None);
         check(ChunkContent::Raw(vec![1; most + 1]), Some((262_145, 262_145)));
         check(ChunkContent::Raw(Vec::new()), Some((0, 0)));
-        let zstd = |plain_bytes, bytes| ChunkContent::Zstd { plain_bytes, bytes: vec![1; bytes] };
-        check(zstd(262_144, 262_143), None);
-        check(zstd(262_144, 262_144), Some((262_144, 262_145)));
-        check(zstd(262_145, 1), Some((262_145, 2)));
-        check(zstd(0, 0), Some((0, 1)));
-        check(zstd(u32::MAX, 1), Some((u64::from(u32::MAX), 2)));
+        let lz4 = |plain_bytes, bytes| ChunkContent::Lz4 { plain_bytes, bytes: vec![1; bytes] };
+        check(lz4(262_144, 262_143), None);
+        check(lz4(262_144, 262_144), Some((262_144, 262_145)));
+        check(lz4(262_145, 1), Some((262_145, 2)));
+        check(lz4(0, 0), Some((0, 1)));
+        check(lz4(u32::MAX, 1), Some((u64::from(u32::MAX), 2)));
     }
 
     #[test]

@@ -22,4 +22,4 @@ pub use message::{
 pub use offer::{Offer, OfferError, OfferTerms, TransferId};
 pub use part::{BillItem, Part};
 pub use refusal::{Reason, RefusalCode, Retry};
-pub use sealed_key::SealedKey;
+pub use sealed_key::{SealError, SealedKey, SealedKeyError};
