@@ -61,10 +61,10 @@ impl From<Problem> for Obstacle {
 
 /// A program that stands, with what it runs in and is charged by.
 #[derive(Clone)]
-pub(super) struct Ground {
-    pub(super) program: Program,
-    pub(super) environment: Environment,
-    pub(super) meter: Arc<dyn Meter>,
+pub(crate) struct Ground {
+    pub(crate) program: Program,
+    pub(crate) environment: Environment,
+    pub(crate) meter: Arc<dyn Meter>,
 }
 
 /// Makes the ground for one segment after another.
@@ -126,7 +126,7 @@ fn obstacle(error: LoadError) -> Obstacle {
     }
 }
 
-fn check_versions(opening: &SegmentOpening) -> Result<(), Gap> {
+pub(super) fn check_versions(opening: &SegmentOpening) -> Result<(), Gap> {
     for (what, needed, available) in [
         ("preparation", opening.preparation_version, prepare::VERSION),
         ("the cost table", opening.cost_table_version, prepare::COST_TABLE_VERSION),

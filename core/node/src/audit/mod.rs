@@ -7,6 +7,7 @@
 
 mod bisect;
 mod cover;
+mod ending;
 mod files;
 mod ground;
 mod report;
@@ -15,8 +16,8 @@ mod terms;
 
 use igor_core::Limits;
 use igor_core::format::{
-    Checkpoint, Did, Entry, Hash, HistoryReport, HistoryVerifier, Microcents, OpenSegment, Segment,
-    SegmentContents, Seq, Severity, Tick, read_journal,
+    Checkpoint, Did, Entry, HistoryReport, HistoryVerifier, Microcents, OpenSegment, Seq, Severity,
+    Tick, read_journal,
 };
 
 pub use bisect::{Contrast, ContrastKind, bisect};
@@ -24,7 +25,11 @@ pub use files::{Copied, Files, copy, open_log};
 pub use ground::Means;
 pub use report::{Audit, Charges, Gap, Piece, Problem, Proof, Refuted, Verdict};
 
+pub(crate) use ending::{Ending, audit_end};
+pub(crate) use ground::Ground;
+
 use cover::{Cover, Step, steps};
+use ending::re_execute;
 use ground::{Grounds, Obstacle};
 use run::{Part, Ran, run};
 
@@ -184,27 +189,8 @@ impl Auditor<'_> {
         step: &Step<'_>,
         watch: &mut dyn FnMut(Tick),
     ) -> Result<Ran, Obstacle> {
-        let bytes = self.files.read(file).map_err(Problem::File)?;
-        let segment = Segment::decode(&bytes).and_then(|segment| segment.verify());
-        let segment = segment.map_err(Problem::Segment)?;
-        terms::check(&segment, step, self.history)?;
-        let SegmentContents { opening, records, closing } = segment;
-        let ground = self.grounds.under(&opening)?;
-        let missing = || Problem::File("a checkpoint of the segment cannot be read".to_owned());
-        let state = match step.before {
-            Some(facts) => {
-                Some(files::checkpoint(self.files, facts).ok_or_else(missing)?.into_state())
-            }
-            None if opening.checkpoint == Hash::ZERO => None,
-            None => {
-                let problem = "the checkpoint it begins with is not here".to_owned();
-                return Err(Gap::Unsupported(problem).into());
-            }
-        };
-        let end = files::checkpoint(self.files, step.closing).ok_or_else(missing)?;
-        let closing = Some((closing, end.into_state()));
-        let part = Part { opening: &opening, records: &records, state, closing };
-        Ok(run(ground, part, watch))
+        let Self { files, history, grounds, .. } = self;
+        re_execute(*files, file, step, history, |opening| grounds.under(opening), watch)
     }
 
     /// Re-executes what is journaled behind the last checkpoint.
