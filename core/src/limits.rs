@@ -80,6 +80,9 @@ limits! {
     entropy_bytes_max: 4 << 10, 64 << 10;
     /// Bytes of a manifest. Enforced where it is read.
     manifest_bytes_max: 64 << 10, 1 << 20;
+    /// Bytes of everything that an agent consists of when it moves, at each end. Enforced where it is
+    /// listed and where it arrives.
+    package_bytes_max: 96 << 20, 1 << 30;
     /// Connections of a node to others, whoever began them. Enforced by each transport.
     connections_max: 256, 4_096;
     /// Connections with one other node, whoever began them. Enforced by each transport.

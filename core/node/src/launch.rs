@@ -8,13 +8,13 @@ use igor_core::format::{Manifest, ManifestError, Price};
 use igor_core::gas::CancelFlag;
 use igor_core::plugin::BuildError;
 use igor_core::storage::Hold;
-use igor_core::{Clock, Engine, Entropy, Meter, Storage};
+use igor_core::{Clock, Engine, Entropy, Limits, Meter, Storage};
 
 use crate::driver::{Beginning, Driver, Plan};
 use crate::event::Started;
 use crate::host::Environment;
 use crate::open::{CommitMode, Means, OpenError, Opened, Outlook, Request, look, open};
-use crate::program::{CheckedModule, LoadError};
+use crate::program::{CheckedModule, LoadError, Program};
 use crate::purse::Purse;
 use crate::verify::Verifier;
 use crate::worker::Worker;
@@ -89,12 +89,36 @@ pub async fn launch(
     let outlook = look(storage, &request).await?;
     let checked = check(&request, &outlook)?;
     let meter = (node.meter)(&outlook.meter)?;
-    let agent = request.agent.clone();
     let means = Means { mode: node.mode, entropy: &*node.entropy };
     let opened = open(storage, request, &outlook, means).await?;
     let program = checked.compile(&*node.engine.0)?;
+    let Outlook { meter: meter_name, limits, .. } = outlook;
+    let fitted = Fitted { checked, program, meter, meter_name, limits };
+    Ok(assemble(node, opened, fitted, plan, cancel))
+}
+
+/// A module that was made ready for a node, with what it is run under.
+pub(crate) struct Fitted {
+    pub(crate) checked: CheckedModule,
+    pub(crate) program: Program,
+    pub(crate) meter: Arc<dyn Meter>,
+    /// The meter's plugin name.
+    pub(crate) meter_name: String,
+    pub(crate) limits: Limits,
+}
+
+/// Puts together the run of an agent that is open.
+pub(crate) fn assemble(
+    node: &Node,
+    opened: Opened,
+    fitted: Fitted,
+    plan: Plan,
+    cancel: CancelFlag,
+) -> Launched {
+    let Fitted { checked, program, meter, meter_name, limits } = fitted;
     let Opened { ledger, state, tail, tick, budget, carry, receipts, mut notices, holds, .. } =
         opened;
+    let agent = ledger.agent().clone();
     let price = opened.price;
     if let Some(before) = price.filter(|before| *before != node.price) {
         notices.push(format!(
@@ -105,7 +129,7 @@ pub async fn launch(
     let environment = Environment {
         clock: Arc::clone(&node.clock),
         entropy: Arc::clone(&node.entropy),
-        limits: outlook.limits,
+        limits,
         cancel,
     };
     let introduction = Started {
@@ -113,7 +137,7 @@ pub async fn launch(
         did: ledger.public_key().did().to_string(),
         engine: node.engine.1.clone(),
         storage: node.storage.1.clone(),
-        meter: outlook.meter,
+        meter: meter_name,
         price: node.price,
         tick,
         budget,
@@ -127,19 +151,14 @@ pub async fn launch(
         .map(|engine| Verifier::new(engine, checked, &environment, public_key, Arc::clone(&meter)));
     let purse = Purse { meter, price: running, budget, carry };
     let beginning = Beginning { ledger, purse, price: node.price, state, tail, introduction };
-    Ok(Launched {
-        worker: Worker::new(
-            program,
-            environment,
-            public_key,
-            receipts,
-            node.engine.0.native_stack_bytes(),
-        ),
+    let stack = node.engine.0.native_stack_bytes();
+    Launched {
+        worker: Worker::new(program, environment, public_key, receipts, stack),
         verifier,
         driver: Driver::new(plan, beginning),
         notices,
         holds,
-    })
+    }
 }
 
 /// Checks a module against the manifest and limits in force.

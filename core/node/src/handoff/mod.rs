@@ -5,6 +5,7 @@
 //! store, and runs no agent.
 
 mod gate;
+pub mod package;
 mod post;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
