@@ -6,7 +6,7 @@ use super::tree::{check, files, read, root};
 const TEST_COMMAND: &str = "cargo test --workspace";
 
 /// The documents that a repository of this kind has.
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 18] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE-APACHE",
@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 17] = [
     "docs/spec/agent-record.md",
     "docs/spec/checkpoint.md",
     "docs/spec/custody.md",
+    "docs/spec/export.md",
     "docs/spec/journal.md",
     "docs/spec/metering.md",
     "docs/spec/wish.md",

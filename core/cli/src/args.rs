@@ -2,6 +2,8 @@
 //! A flag that stands for a setting stays text here: the configuration judges it together with the
 //! file and the environment, so that there is one rule and one message for each setting.
 
+mod export;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -11,6 +13,10 @@ use igor_core::format::{AgentId, Did, Microcents};
 use crate::command::simulate;
 use crate::exit;
 use crate::output::Format;
+
+pub(crate) use export::{ExportArgs, ImportArgs, PassphraseArgs};
+
+use export::{EXPORT_EXAMPLES, IMPORT_EXAMPLES};
 
 /// Run autonomous agents that outlive the machines they run on.
 ///
@@ -121,6 +127,12 @@ pub(crate) enum Command {
     /// Remove the oldest audit segments of stopped agents beyond what is kept
     #[command(after_long_help = GC_EXAMPLES)]
     Gc(GcArgs),
+    /// Put a stopped agent into one file: a backup, or evidence
+    #[command(after_long_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Bring an agent from such a file into a directory
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(ImportArgs),
     /// Check a history: signatures, order, forks, money and its end
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),

@@ -2,6 +2,8 @@
 //! errors say what happened; what to do about it is only known here, where the flags and file names
 //! are.
 
+mod export;
+
 use std::path::{Path, PathBuf};
 
 use igor_core::format::AgentId;
@@ -14,6 +16,8 @@ use igor_node::{
 };
 
 use crate::problem::Problem;
+
+pub(crate) use export::unfit;
 
 /// What was being done, on which files.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 
 mod agent;
 mod args;
+mod bar;
 mod command;
 mod control;
 mod exit;
@@ -13,6 +14,7 @@ mod hardening;
 mod node;
 mod os;
 mod output;
+mod passphrase;
 mod plugins;
 mod problem;
 mod proving;
@@ -59,6 +61,8 @@ fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Unpause(args) => command::control::unpause(&args, &common),
         Command::Rm(args) => command::control::rm(&args, &common),
         Command::Recover(args) => command::recover::run(&args, &common),
+        Command::Export(args) => command::export::run(&args, &common),
+        Command::Import(args) => command::import::run(&args, &common),
         Command::Gc(args) => command::gc::run(&args, &common),
         Command::Prove { what } => command::prove::run(&what, &plain(&common)),
         Command::Config { what } => command::config::run(what, &common),

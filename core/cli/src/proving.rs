@@ -2,7 +2,6 @@
 //! the stack that the engine asks for, and a line of progress on a terminal. Nothing here judges, keeps
 //! compiled code, takes a lock or changes a file.
 
-use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use igor_core::config::{Config, Plugins};
@@ -12,13 +11,12 @@ use igor_core::{Clock, Engine, Limits, Meter};
 use igor_node::Environment;
 use igor_node::audit::{Means, Progress};
 
+use crate::bar::Bar;
 use crate::os::{OsClock, OsEntropy};
 use crate::problem::Problem;
 
 /// Native stack for the node's own calls below the guest's.
 const NODE_STACK_BYTES: usize = 1 << 20;
-/// How often the line of progress is drawn, in nanoseconds.
-const DRAW_NS: u64 = 200_000_000;
 
 /// Where histories are re-executed.
 pub(crate) struct Prover {
@@ -89,8 +87,7 @@ impl Prover {
 
     /// A line of progress on stderr, if that is a terminal.
     pub(crate) fn bar(&self) -> Bar<'_> {
-        let is_shown = std::io::stderr().is_terminal();
-        Bar { clock: &self.clock, is_shown, begun_ns: self.clock.monotonic_ns(), drawn_ns: 0 }
+        Bar::new(&self.clock)
     }
 
     fn meter(&self, name: &str) -> Result<Arc<dyn Meter>, BuildError> {
@@ -99,35 +96,8 @@ impl Prover {
     }
 }
 
-/// A line of progress.
-pub(crate) struct Bar<'a> {
-    clock: &'a OsClock,
-    is_shown: bool,
-    begun_ns: u64,
-    drawn_ns: u64,
-}
-
-impl Bar<'_> {
-    /// Shows how far it is, if it is time.
-    pub(crate) fn show(&mut self, progress: Progress) {
-        let now_ns = self.clock.monotonic_ns();
-        if !self.is_shown || now_ns.saturating_sub(self.drawn_ns) < DRAW_NS {
-            return;
-        }
-        self.drawn_ns = now_ns;
-        let line = line_of(progress, now_ns.saturating_sub(self.begun_ns));
-        let _ = write!(anstream::stderr(), "\r{line}\x1b[K");
-    }
-
-    /// Takes the line away.
-    pub(crate) fn clear(&self) {
-        if self.drawn_ns > 0 {
-            let _ = write!(anstream::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-fn line_of(progress: Progress, elapsed_ns: u64) -> String {
+/// How far a re-execution is, in words.
+pub(crate) fn line_of(progress: Progress, elapsed_ns: u64) -> String {
     let Progress { tick, done, total } = progress;
     let left = u128::from(total.saturating_sub(done)) * u128::from(elapsed_ns);
     let left_s = left / u128::from(done.max(1)) / 1_000_000_000;

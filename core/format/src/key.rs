@@ -132,12 +132,15 @@ pub enum Domain {
     Offer,
     /// What the target says to an offer, `igor/answer/1`.
     Answer,
+    /// What an agent in a file consists of, `igor/export/1`.
+    Export,
 }
 
 impl Domain {
     /// All of them.
     #[cfg(test)]
-    const ALL: [Self; 5] = [Self::Fund, Self::Segment, Self::Summary, Self::Offer, Self::Answer];
+    const ALL: [Self; 6] =
+        [Self::Fund, Self::Segment, Self::Summary, Self::Offer, Self::Answer, Self::Export];
 }
 
 impl Domain {
@@ -150,6 +153,7 @@ impl Domain {
             Self::Summary => b"igor/summary/1\0",
             Self::Offer => b"igor/offer/1\0",
             Self::Answer => b"igor/answer/1\0",
+            Self::Export => b"igor/export/1\0",
         }
     }
 }

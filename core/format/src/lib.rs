@@ -22,6 +22,8 @@ mod checkpoint;
 #[cfg(feature = "full")]
 mod did;
 #[cfg(feature = "full")]
+pub mod export;
+#[cfg(feature = "full")]
 mod fork;
 #[cfg(feature = "full")]
 mod fund;

@@ -11,6 +11,7 @@ mod collect;
 mod commit;
 mod driver;
 mod event;
+pub mod export;
 pub mod fleet;
 mod fund;
 pub mod handoff;

@@ -13,7 +13,7 @@ use crate::explain::Scene;
 use crate::folder::Folder;
 use crate::plugins::{FILE_STORAGE, WITHOUT_CACHE};
 use crate::problem::Problem;
-use crate::proving::Prover;
+use crate::proving::{Prover, line_of};
 use crate::runner::{block_on, linked};
 use crate::settings;
 use crate::start;
@@ -48,8 +48,9 @@ pub(crate) fn run(args: &AuditArgs, common: &Common) -> Result<Exit, Problem> {
     let scope = Scope { did: args.did, ..scope(&args.part)? };
     let mut bar = prover.bar();
     let result = prover.with([(&module, &engine)], |[means]| {
-        let result =
-            audit(&folder, log.as_ref(), means, &scope, &mut |progress| bar.show(progress));
+        let result = audit(&folder, log.as_ref(), means, &scope, &mut |progress| {
+            bar.show(|ns| line_of(progress, ns))
+        });
         bar.clear();
         result
     })?;

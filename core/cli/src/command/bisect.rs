@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::folder::Folder;
 use crate::plugins::{WITHOUT_CACHE, other_engine};
 use crate::problem::Problem;
-use crate::proving::Prover;
+use crate::proving::{Prover, line_of};
 use crate::runner::linked;
 use crate::settings;
 use crate::start;
@@ -41,7 +41,8 @@ pub(crate) fn run(args: &BisectArgs, common: &Common) -> Result<Exit, Problem> {
     let mut bar = prover.bar();
     let programs = [(&*one, &engines[0]), (&*other, &engines[1])];
     let outcome = prover.with(programs, |[one, other]| {
-        let outcome = bisect(&folder, one, other, &mut |progress| bar.show(progress));
+        let outcome =
+            bisect(&folder, one, other, &mut |progress| bar.show(|ns| line_of(progress, ns)));
         bar.clear();
         outcome
     })?;

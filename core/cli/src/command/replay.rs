@@ -16,7 +16,7 @@ use crate::explain::Scene;
 use crate::folder::Folder;
 use crate::plugins::WITHOUT_CACHE;
 use crate::problem::Problem;
-use crate::proving::{Prover, rate_of};
+use crate::proving::{Prover, line_of, rate_of};
 use crate::runner::{block_on, linked};
 use crate::settings;
 use crate::start;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &ReplayArgs, common: &Common) -> Result<Exit, Problem> {
     let (scope, mut bar) = (scope(&args.part)?, prover.bar());
     let begun_ns = prover.elapsed_ns();
     let result = prover.with([(&module, &engine)], |[means]| {
-        let mut watch = |progress| bar.show(progress);
+        let mut watch = |progress| bar.show(|ns| line_of(progress, ns));
         let result = audit(&*files, log.as_ref(), means, &scope, &mut watch);
         bar.clear();
         result

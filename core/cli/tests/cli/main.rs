@@ -9,6 +9,7 @@ mod config;
 mod crash;
 mod doctor;
 mod ends;
+mod export;
 mod fund;
 mod gc;
 mod inspect;
