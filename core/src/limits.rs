@@ -83,6 +83,20 @@ limits! {
     /// Bytes of everything that an agent consists of when it moves, at each end. Enforced where it is
     /// listed and where it arrives.
     package_bytes_max: 96 << 20, 1 << 30;
+    /// Bytes of one message of a handoff. Enforced by the frame decoder.
+    frame_bytes_max: 1 << 20, 16 << 20;
+    /// Nanoseconds from a stream's beginning to its first byte, and what a message may take beside the
+    /// time for its bytes. Enforced by the frame reader.
+    first_byte_ns_max: 5_000_000_000, 60_000_000_000;
+    /// Nanoseconds from one message to the next, and without progress of a writer. Enforced by the
+    /// frame reader and writer.
+    idle_ns_max: 30_000_000_000, 600_000_000_000;
+    /// Nanoseconds of a message from its first byte to its last. Enforced by the frame reader and writer.
+    message_ns_max: 60_000_000_000, 600_000_000_000;
+    /// Nanoseconds of a ping or the question for a price. Enforced at both ends.
+    question_ns_max: 10_000_000_000, 60_000_000_000;
+    /// Bytes of a second that a peer has to send while it sends. Enforced by the frame reader.
+    wire_bytes_per_second_min: 64 << 10, 16 << 20;
     /// Connections of a node to others, whoever began them. Enforced by each transport.
     connections_max: 256, 4_096;
     /// Connections with one other node, whoever began them. Enforced by each transport.

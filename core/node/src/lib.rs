@@ -37,6 +37,7 @@ mod tail;
 mod verify;
 mod wasi;
 mod whole_store;
+pub mod wire;
 mod wish;
 mod worker;
 

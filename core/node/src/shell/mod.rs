@@ -4,6 +4,7 @@
 mod fleet;
 mod pool;
 mod stop;
+pub mod wire;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
