@@ -3,7 +3,11 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attacks;
+mod bounds;
+mod offers;
 mod support;
+mod terms;
 mod travels;
 
 mod linked {

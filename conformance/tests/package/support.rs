@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use conformance::world::{Guest, SeededEntropy, Transcript, World, lockstep};
+use conformance::world::{Guest, Past, SeededEntropy, Transcript, World, lockstep};
 use igor_core::format::{
-    AgentId, AgentKey, BillItem, Checkpoint, Epoch, Hash, NodeKey, Offer, OfferTerms, Part,
-    PublicKey, TransferId, encode_node_key,
+    AgentId, AgentKey, AgentRecord, BillItem, Checkpoint, Epoch, Hash, HistoryFile, NodeKey, Offer,
+    OfferTerms, Part, Predecessor, PublicKey, TransferId, encode_node_key,
 };
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::{Custody, Holding, VerifiedOffer};
-use igor_core::storage::{Group, Key, Precondition, Version};
+use igor_core::storage::{Group, Key, Precondition, Scope, Version};
 use igor_core::{Limits, Storage};
 use igor_node::handoff::package::{
     Complete, Examined, Expected, Inventory, Known, Package, Receiving, Refusal, Staged, Stock,
-    Taken, examine, read_part, stage, stock, stock_since,
+    Taken, discard, examine, read_part, stage, stock, stock_since,
 };
 use igor_node::{Launched, Plan};
 use std::sync::Arc;
@@ -78,6 +78,33 @@ impl Site {
     pub(crate) fn get(&self, key: &Key) -> Option<(Vec<u8>, Version)> {
         let stored = pollster::block_on(self.storage().get(key)).expect("the store reads");
         stored.map(|stored| (stored.bytes, stored.version))
+    }
+
+    /// Everything that the store has of a guest, and of its module and manifest.
+    pub(crate) fn everything(&self, guest: &Guest) -> BTreeMap<Key, Vec<u8>> {
+        let agent = name(guest);
+        let mut keys = vec![
+            Key::Checkpoint(agent.clone()),
+            Key::Identity(agent.clone()),
+            Key::Receipts(agent.clone()),
+            Key::Record(agent.clone()),
+            Key::Summary(agent.clone()),
+            Key::Wish(agent.clone()),
+            Key::Custody(agent.clone()),
+            Key::Module(Hash::of(&guest.module)),
+            Key::Manifest(Hash::of(guest.manifest.as_deref().unwrap_or_default())),
+        ];
+        for scope in [
+            Scope::History(agent.clone()),
+            Scope::Segments(agent.clone()),
+            Scope::Funds(agent.clone()),
+            Scope::Certificates(agent.clone()),
+            Scope::Asides(agent),
+        ] {
+            let listed = pollster::block_on(self.storage().list(&scope, None, usize::MAX));
+            keys.extend(listed.expect("the store lists"));
+        }
+        keys.into_iter().filter_map(|key| Some((key.clone(), self.get(&key)?.0))).collect()
     }
 
     pub(crate) fn stock(&self, guest: &Guest) -> Stock {
@@ -185,6 +212,19 @@ impl Site {
         self.world.with_stack(|| examine(expected, package, known, &receiving))
     }
 
+    /// The parts that would have to be sent.
+    pub(crate) fn lacks(&self, delivery: &Delivery) -> Vec<Part> {
+        let inventory = delivery.inventory(&self.world.limits);
+        let known = Known::read(self.storage(), &delivery.expected, &inventory);
+        let known = pollster::block_on(known).expect("the store reads");
+        let part = |number: u32| inventory.items()[usize::try_from(number).expect("few")].part;
+        known.lacks(&inventory).into_iter().map(part).collect()
+    }
+
+    pub(crate) fn discard(&self, guest: &Guest) -> Result<bool, Refusal> {
+        pollster::block_on(discard(self.storage(), &name(guest)))
+    }
+
     pub(crate) fn stage(&self, examined: Examined) -> Result<Staged, Refusal> {
         pollster::block_on(stage(self.storage(), examined))
     }
@@ -240,6 +280,64 @@ impl Delivery {
             bytes: u64::try_from(bytes.len()).expect("small"),
         };
         self.parts.iter().map(item).collect()
+    }
+
+    pub(crate) fn record(&self) -> AgentRecord {
+        AgentRecord::decode(&self.parts[&Part::Record]).expect("a record")
+    }
+
+    /// Changes the record.
+    pub(crate) fn edit_record(&mut self, edit: impl FnOnce(&mut AgentRecord)) {
+        let mut record = self.record();
+        edit(&mut record);
+        self.parts.insert(Part::Record, record.encode());
+    }
+
+    /// The last checkpoint in the history.
+    pub(crate) fn last_place(&self) -> Part {
+        let mut parts = self.parts.keys().rev();
+        *parts.find(|part| matches!(part, Part::History(..))).expect("a history")
+    }
+
+    /// Puts these bytes in the place of the last checkpoint, announces what they say, and lets the record
+    /// know them: what can be done without any key.
+    pub(crate) fn replace_last(&mut self, bytes: Vec<u8>) {
+        self.parts.insert(self.last_place(), bytes.clone());
+        if let Ok(checkpoint) = Checkpoint::decode(&bytes, u64::MAX) {
+            let header = checkpoint.header();
+            self.expected.tick = header.tick;
+            self.expected.budget = header.budget;
+            self.expected.price = header.price;
+        }
+        self.edit_record(|record| record.current.checkpoint = Hash::of(&bytes));
+        self.parts.insert(Part::Checkpoint, bytes);
+    }
+
+    /// What somebody delivers who has changed the files of a life, with the keys of agent and node at hand.
+    pub(crate) fn forged(&self, past: &Past) -> Self {
+        let mut delivery = self.clone();
+        delivery.parts.retain(|part, _| {
+            !matches!(part, Part::History(..) | Part::Segment(..) | Part::Fund(_) | Part::Summary)
+        });
+        for (file, bytes) in &past.copied.files {
+            let part = match file.parse().expect("the name of a file") {
+                HistoryFile::Checkpoint { tick, copy } => Part::History(tick, copy),
+                HistoryFile::Segment { tick, copy } => Part::Segment(tick, copy),
+                HistoryFile::Fund(id) => Part::Fund(*id.as_bytes()),
+                HistoryFile::Summary => Part::Summary,
+                HistoryFile::Certificate { epoch } => Part::Certificate(epoch),
+            };
+            delivery.parts.insert(part, bytes.clone());
+        }
+        delivery.replace_last(past.copied.current.clone().expect("a checkpoint"));
+        let closing = past.read_segment(&past.last_segment()).closing;
+        if closing.checkpoint == Hash::of(&delivery.parts[&Part::Checkpoint]) {
+            delivery.edit_record(|record| {
+                record.current.predecessor = Predecessor::Segment(closing.hash());
+                record.current.carry = closing.carry;
+            });
+        }
+        delivery
     }
 
     pub(crate) fn inventory(&self, limits: &Limits) -> Inventory {

@@ -62,7 +62,7 @@ impl Staged {
         same("its record", terms.record, Hash::of(record))?;
         let record = read(record, &self.expected)?;
         self.check_terms(&record)?;
-        let checkpoint = decode(bytes, self.footing.limits.state_bytes_max)?;
+        let checkpoint = decode(bytes, self.footing.granted.limits.state_bytes_max)?;
         check_header(terms, &checkpoint)?;
         let place = self.check_life(news, bytes, &record, receiving)?;
         let receipts = news.part(Part::Receipts).or(self.receipts.as_deref());
@@ -127,7 +127,7 @@ impl Staged {
 
     /// The terms that the agent lives under are those that it was made ready for.
     fn check_terms(&self, record: &AgentRecord) -> Result<(), Refusal> {
-        let prepared = &self.footing.record;
+        let prepared = &self.footing.granted.record;
         same("its meter", prepared.meter.as_str(), record.meter.as_str())?;
         if prepared.limits == record.limits && prepared.initial_budget == record.initial_budget {
             return Ok(());
@@ -148,11 +148,11 @@ impl Staged {
         let before = before.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice()));
         let files: Vec<_> = before.chain(files(news)?).collect();
         let beginning = Beginning::After(*first, *segment);
-        let state_bytes_max = self.footing.limits.state_bytes_max;
+        let state_bytes_max = self.footing.granted.limits.state_bytes_max;
         let agent = self.expected.agent;
         let life = Life { agent, checkpoint, files, state_bytes_max, beginning };
         let history = judge(&life)?;
-        check_terms(&life.files, &self.footing.terms())?;
+        check_terms(&life.files, &self.footing.granted.lived())?;
         let hash = Hash::of(checkpoint);
         same("the checkpoint of its record", record.current.checkpoint, hash)?;
         check_head(record, hash, &history)?;

@@ -43,15 +43,21 @@ pub struct Examined {
     pub(super) last: Last,
 }
 
-/// What an agent stands on wherever it is in its life.
-pub(super) struct Footing {
+/// What an agent lives under, and this node grants.
+pub(super) struct Granted {
     pub(super) record: AgentRecord,
     pub(super) manifest: Vec<u8>,
-    pub(super) checked: CheckedModule,
-    pub(super) program: Program,
+    parsed: Manifest,
     pub(super) meter: Arc<dyn Meter>,
     /// This node's limits with those that the agent lives under.
     pub(super) limits: Limits,
+}
+
+/// What an agent stands on wherever it is in its life.
+pub(super) struct Footing {
+    pub(super) granted: Granted,
+    pub(super) checked: CheckedModule,
+    pub(super) program: Program,
 }
 
 /// Where an agent's life has come to, with what the next step is judged by.
@@ -77,20 +83,25 @@ pub fn examine(
     receiving: &Receiving<'_>,
 ) -> Result<Examined, Refusal> {
     let record = read(required(&package, Part::Record)?, &expected)?;
-    let footing = footing(&expected, &package, record, receiving)?;
+    let terms = Granted::new(&expected, &package, record, receiving)?;
     let checkpoint = required(&package, Part::Checkpoint)?;
-    check_announced(&expected, checkpoint, &footing.limits)?;
-    let files = files(&package)?;
-    let beginning = match footing.record.initial_budget {
+    check_announced(&expected, checkpoint, &terms.limits)?;
+    let beginning = match terms.record.initial_budget {
         Some(_) => Beginning::First,
         None => Beginning::Any,
     };
-    let state_bytes_max = footing.limits.state_bytes_max;
-    let agent = expected.agent;
-    let life = Life { agent, checkpoint, files, state_bytes_max, beginning };
+    let life = Life {
+        agent: expected.agent,
+        checkpoint,
+        files: files(&package)?,
+        state_bytes_max: terms.limits.state_bytes_max,
+        beginning,
+    };
     let history = judge(&life)?;
-    check_terms(&life.files, &footing.terms())?;
-    check_head(&footing.record, Hash::of(checkpoint), &history)?;
+    check_terms(&life.files, &terms.lived())?;
+    check_head(&terms.record, Hash::of(checkpoint), &history)?;
+    // What only somebody with the agent's key can send is the first that is compiled.
+    let footing = terms.compile(required(&package, Part::Module)?, receiving)?;
     prove(&life.files, &history, footing.ground(receiving), receiving.accepts_unproven)?;
     let last = last(&package, &history, Hash::of(checkpoint))?;
     Ok(Examined { expected, package, known, footing, last })
@@ -103,50 +114,62 @@ impl Examined {
     }
 }
 
-impl Footing {
+impl Granted {
+    /// Checks what an agent lives under against what this node grants.
+    pub(super) fn new(
+        expected: &Expected,
+        package: &Package,
+        record: AgentRecord,
+        receiving: &Receiving<'_>,
+    ) -> Result<Self, Refusal> {
+        let Receiving { node, limits, .. } = *receiving;
+        let manifest = required(package, Part::Manifest)?;
+        same("its manifest", expected.manifest, Hash::of(manifest))?;
+        let module = required(package, Part::Module)?;
+        same("its module", expected.module, Hash::of(module))?;
+        let bytes = u64::try_from(module.len()).unwrap_or(u64::MAX);
+        let max = limits.module_bytes_max;
+        if bytes > max {
+            return Err(Refusal::TooLarge { part: Part::Module, bytes, max });
+        }
+        let parsed = Manifest::parse(manifest, limits.manifest_bytes_max)?;
+        check_policy(&parsed, node.price)?;
+        check_limits(&record.limits, &parsed, limits)?;
+        let meter = (node.meter)(record.meter.as_str())?;
+        let limits = with_execution_limits(limits, &record.limits);
+        Ok(Self { record, manifest: manifest.to_vec(), parsed, meter, limits })
+    }
+
     /// The terms that every segment is lived under.
-    pub(super) fn terms(&self) -> Terms<'_> {
+    pub(super) fn lived(&self) -> Terms<'_> {
         let AgentRecord { module, meter, limits, .. } = &self.record;
         Terms { module: *module, manifest: &self.manifest, meter, limits }
     }
 
+    /// Makes the module ready to run.
+    pub(super) fn compile(
+        self,
+        module: &[u8],
+        receiving: &Receiving<'_>,
+    ) -> Result<Footing, Refusal> {
+        let checked = CheckedModule::new(module, &self.parsed, &self.limits)?;
+        let program = checked.compile(&*receiving.node.engine.0)?;
+        Ok(Footing { granted: self, checked, program })
+    }
+}
+
+impl Footing {
     /// What its segments are run again on.
     pub(super) fn ground(&self, receiving: &Receiving<'_>) -> Ground {
         let environment = Environment {
             clock: Arc::clone(&receiving.node.clock),
             entropy: Arc::clone(&receiving.node.entropy),
-            limits: self.limits.clone(),
+            limits: self.granted.limits.clone(),
             cancel: receiving.cancel.clone(),
         };
-        Ground { program: self.program.clone(), environment, meter: Arc::clone(&self.meter) }
+        let meter = Arc::clone(&self.granted.meter);
+        Ground { program: self.program.clone(), environment, meter }
     }
-}
-
-/// Checks what an agent stands on, and compiles its module.
-pub(super) fn footing(
-    expected: &Expected,
-    package: &Package,
-    record: AgentRecord,
-    receiving: &Receiving<'_>,
-) -> Result<Footing, Refusal> {
-    let Receiving { node, limits, .. } = *receiving;
-    let manifest = required(package, Part::Manifest)?;
-    same("its manifest", expected.manifest, Hash::of(manifest))?;
-    let module = required(package, Part::Module)?;
-    same("its module", expected.module, Hash::of(module))?;
-    let (bytes, max) = (u64::try_from(module.len()).unwrap_or(u64::MAX), limits.module_bytes_max);
-    if bytes > max {
-        return Err(Refusal::TooLarge { part: Part::Module, bytes, max });
-    }
-    let parsed = Manifest::parse(manifest, limits.manifest_bytes_max)?;
-    check_policy(&parsed, node.price)?;
-    check_limits(&record.limits, &parsed, limits)?;
-    let meter = (node.meter)(record.meter.as_str())?;
-    let limits = with_execution_limits(limits, &record.limits);
-    let checked = CheckedModule::new(module, &parsed, &limits)?;
-    let program = checked.compile(&*node.engine.0)?;
-    let manifest = manifest.to_vec();
-    Ok(Footing { record, manifest, checked, program, meter, limits })
 }
 
 /// The checkpoint is the one that was announced.

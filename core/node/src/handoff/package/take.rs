@@ -7,7 +7,7 @@ use igor_core::handoff::Custody;
 use igor_core::storage::{Committed, Group, Key, Precondition, StorageError, Version};
 
 use super::Complete;
-use super::examine::Footing;
+use super::examine::{Footing, Granted};
 use super::part::key_of;
 use crate::commit::unanswered;
 use crate::driver::Plan;
@@ -98,7 +98,8 @@ impl Taken {
         let Self { complete, checkpoint: version } = self;
         let Complete { known, footing, key, record, checkpoint, place, receipts, holds, .. } =
             complete;
-        let Footing { manifest, checked, program, meter, limits, .. } = footing;
+        let Footing { granted, checked, program } = footing;
+        let Granted { manifest, meter, limits, .. } = granted;
         let terms = recorded_terms(&record, manifest);
         let end = LogEnd {
             next: known.log_end,

@@ -2,7 +2,7 @@
 //! so that the same content is there once. It never holds more bytes than were announced, and checks
 //! nothing but sizes and hashes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use igor_core::Storage;
 use igor_core::format::{BillItem, Hash, Part};
@@ -76,8 +76,10 @@ impl Package {
 
     /// Whether nothing is missing that `known` does not have.
     pub fn is_whole(&self, known: &Known) -> bool {
-        let items = self.inventory.items().iter();
-        items.into_iter().all(|it| self.contents.contains_key(&it.hash) || known.has(it.part))
+        let here = self.inventory.items().iter().filter(|item| known.has(item.part));
+        let here: BTreeSet<Hash> = here.map(|item| item.hash).collect();
+        let is_here = |hash| self.contents.contains_key(hash) || here.contains(hash);
+        self.inventory.items().iter().all(|item| is_here(&item.hash))
     }
 
     /// Adds a part that is here.
