@@ -101,7 +101,8 @@ fn what_the_source_says_is_made_again_bit_for_bit() {
     let (offer, sealed_key) = (Box::new(offer()), Box::new(sealed_key()));
     let last = bill()[7..].to_vec();
     check(&Message::Offer { offer: offer.clone(), sealed_key, bill: last }, fixture!("offer"));
-    check(&Message::Withdraw { offer }, fixture!("withdraw"));
+    check(&Message::Withdraw { offer: offer.clone() }, fixture!("withdraw"));
+    check(&Message::Inquire { offer }, fixture!("inquire"));
 }
 
 #[test]

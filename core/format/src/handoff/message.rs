@@ -58,6 +58,11 @@ pub enum Message {
         /// The last parts. Their chunks follow at once.
         bill: Vec<BillItem>,
     },
+    /// Source: what became of the offer? It was sent before, and with it what it names.
+    Inquire {
+        /// The signed offer.
+        offer: Box<Offer>,
+    },
     /// Source: the offer is to be refused unless the agent was taken.
     Withdraw {
         /// The signed offer.
@@ -188,6 +193,7 @@ impl Message {
             Self::Offer { .. } => 7,
             Self::Withdraw { .. } => 8,
             Self::Answer { .. } => 9,
+            Self::Inquire { .. } => 10,
         }
     }
 
@@ -203,6 +209,7 @@ impl Message {
             Self::Offer { .. } => "offer",
             Self::Withdraw { .. } => "withdraw",
             Self::Answer { .. } => "answer",
+            Self::Inquire { .. } => "inquire",
         }
     }
 
@@ -230,7 +237,7 @@ impl Message {
                 encoder.raw(&offer.encode()).raw(sealed_key.as_bytes());
                 encode_bill(bill, encoder);
             }
-            Self::Withdraw { offer } => {
+            Self::Inquire { offer } | Self::Withdraw { offer } => {
                 encoder.raw(&offer.encode());
             }
             Self::Answer { answer, reason } => {
@@ -276,6 +283,7 @@ impl Message {
                 let answer = Answer::decode(exactly(decoder, Answer::BYTES)?)?;
                 Self::Answer { answer, reason: reason(decoder)? }
             }
+            10 => Self::Inquire { offer: offer(decoder)? },
             other => return Err(MessageError::Type(other)),
         })
     }
@@ -481,8 +489,9 @@ mod tests {
             Message::Ready { transfer: transfer() },
             Message::NotReady { transfer: transfer(), code, reason: reason.clone() },
             Message::Offer { offer: offer.clone(), sealed_key, bill: bill() },
-            Message::Withdraw { offer },
+            Message::Withdraw { offer: offer.clone() },
             Message::Answer { answer, reason },
+            Message::Inquire { offer },
         ]
     }
 
@@ -502,7 +511,7 @@ mod tests {
             assert_eq!(Message::decode(&longer), expected, "{}", message.name());
         }
         kinds.dedup();
-        assert_eq!(kinds, (1..=9).collect::<Vec<u8>>());
+        assert_eq!(kinds, (1..=10).collect::<Vec<u8>>());
         assert_eq!(RefusalCode::Price.retry(), Retry::Elsewhere);
     }
 
@@ -589,7 +598,7 @@ mod tests {
     fn what_is_no_message_is_refused_by_reason() {
         let check = |bytes: &[u8], expected| assert_eq!(Message::decode(bytes), Err(expected));
         check(&[], DecodeError::ShortRead.into());
-        for kind in [0, 10, 255] {
+        for kind in [0, 11, 255] {
             check(&[kind], MessageError::Type(kind));
         }
         let part = [&[2, 1, 0, 0, 0, 11][..], &[0; 40]].concat();
