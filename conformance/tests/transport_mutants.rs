@@ -137,6 +137,10 @@ impl Transport for Faulty<MemoryTransport> {
         self.inner.any_address()
     }
 
+    fn named(&self, address: &Address) -> Result<NodeId, TransportError> {
+        self.inner.named(address)
+    }
+
     async fn listen(&self, address: &Address) -> Result<Box<dyn Listener>, TransportError> {
         let inner = self.inner.listen(address).await?;
         Ok(Box::new(Faulty { fault: self.fault, inner: (inner, self.inner.local()) }))

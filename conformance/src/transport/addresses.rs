@@ -13,6 +13,7 @@ pub(super) fn cases() -> Vec<Case<dyn TransportFixture>> {
         what_is_no_address_cannot_be_listened_at covers ["bad-addresses-are-refused"],
         an_address_to_dial_names_the_identity covers ["bad-addresses-are-refused"],
         an_address_of_another_node_cannot_be_listened_at covers ["bad-addresses-are-refused"],
+        the_address_of_a_listener_names_its_node covers ["addresses-name-nodes"],
         a_good_address_works_after_many_bad_ones covers
             ["bad-addresses-are-refused", "listeners-can-be-dialled"],
     ]
@@ -57,6 +58,7 @@ fn what_is_no_address_cannot_be_dialled(fixture: &dyn TransportFixture) {
         let (one, other) = (fixture.node(1, &limits), fixture.node(2, &limits));
         let listener = listen(&*other).await;
         for bad in malformed(&address(&*listener)) {
+            assert_refused(&bad, one.named(&bad));
             assert_refused(&bad, one.connect(&bad).await);
         }
     });
@@ -101,5 +103,17 @@ fn a_good_address_works_after_many_bad_ones(fixture: &dyn TransportFixture) {
             assert!(one.connect(&bad).await.is_err());
         }
         meet(&*one, &*listener).await;
+    });
+}
+
+fn the_address_of_a_listener_names_its_node(fixture: &dyn TransportFixture) {
+    run(fixture, async {
+        let limits = Limits::default();
+        let (one, other) = (fixture.node(1, &limits), fixture.node(2, &limits));
+        let listener = listen(&*other).await;
+        for address in listener.addresses() {
+            let named = one.named(&address).expect("it names the node");
+            assert_eq!(named, other.local(), "{address}");
+        }
     });
 }

@@ -87,6 +87,7 @@ pub struct CloseCode(pub u32);
 /// - `connected-is-admitted`: who connects has a connection only when the other end has admitted it.
 /// - `connections-are-bounded`: at either end, the limits' numbers of connections are not exceeded; the
 ///   one too many is refused and says so, and the others go on.
+/// - `addresses-name-nodes`: the address of a listener names the node that listens.
 /// - `bad-addresses-are-refused`: an address that is not in this transport's notation, or that names no
 ///   identity to connect to, is [`TransportError::Address`].
 /// - `calls-can-be-dropped`: a call whose future is dropped before it is done has lost nothing: no bytes,
@@ -98,6 +99,12 @@ pub trait Transport: Send + Sync {
 
     /// The address to listen at when nothing else is said: a free place that only this machine reaches.
     fn any_address(&self) -> Address;
+
+    /// Who an address names, without going there.
+    ///
+    /// # Errors
+    /// [`TransportError::Address`] when it is not one of this transport's, or names nobody.
+    fn named(&self, address: &Address) -> Result<NodeId, TransportError>;
 
     /// Accepts connections at `address`, which may name this node's identity.
     ///

@@ -77,6 +77,10 @@ impl Transport for MemoryTransport {
         Address(format!("{NAME}://{ANYWHERE}"))
     }
 
+    fn named(&self, address: &Address) -> Result<NodeId, TransportError> {
+        address.peer(NAME).map(|(_, node)| node)
+    }
+
     async fn listen(&self, address: &Address) -> Result<Box<dyn Listener>, TransportError> {
         let place = match address.own(NAME, self.local)? {
             ANYWHERE => self.network.unused(),

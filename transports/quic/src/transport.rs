@@ -133,6 +133,10 @@ impl Transport for QuicTransport {
         Address(format!("{NAME}://127.0.0.1:0"))
     }
 
+    fn named(&self, address: &Address) -> Result<NodeId, TransportError> {
+        address.peer(NAME).map(|(_, node)| node)
+    }
+
     async fn listen(&self, address: &Address) -> Result<Box<dyn Listener>, TransportError> {
         let place = address.own(NAME, self.local)?;
         let place = Place::parse(place).map_err(|problem| address.refuse(problem))?;
