@@ -1,7 +1,7 @@
 //! The list of what an agent consists of: each part once, in their order, with its hash and its size, and
 //! bounded as a whole. It holds no content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use igor_core::Limits;
 use igor_core::format::{BILL_ITEMS_MAX, BillItem, Part};
@@ -73,6 +73,15 @@ impl Inventory {
     pub fn item(&self, part: Part) -> Option<&BillItem> {
         let index = self.items.binary_search_by_key(&part, |item| item.part).ok()?;
         self.items.get(index)
+    }
+
+    /// The numbers of the items that have to be sent for everything to be there: of parts with the same
+    /// content only the first, and none of those without any.
+    pub fn distinct(&self) -> Vec<u32> {
+        let mut seen = BTreeSet::new();
+        let numbered = (0_u32..).zip(&self.items);
+        let sent = numbered.filter(|(_, item)| item.bytes > 0 && seen.insert(item.hash));
+        sent.map(|(number, _)| number).collect()
     }
 
     /// What is in this list and not, or not so, in `other`.

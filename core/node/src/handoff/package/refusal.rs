@@ -2,7 +2,8 @@
 //! learns of it. A refusal changes nothing and accuses nobody.
 
 use igor_core::format::{
-    AgentId, AgentRecordError, ManifestError, Part, Price, PublicKey, RefusalCode, Tick,
+    AgentId, AgentRecordError, ManifestError, Part, Price, PublicKey, RefusalCode, SealedKeyError,
+    Tick,
 };
 use igor_core::plugin::BuildError;
 use igor_core::storage::StorageError;
@@ -164,6 +165,15 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
+    /// The agent's key cannot be opened.
+    #[error(transparent)]
+    Key(#[from] SealedKeyError),
+    /// There is no room for it at present.
+    #[error("there is no room for it at present")]
+    Busy,
+    /// This node failed while it looked at it.
+    #[error("this node failed while it looked at it")]
+    Failed,
     /// This node's store failed, or somebody else uses the agent in it.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -182,13 +192,16 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::Manifest(ManifestError::TooLarge { .. }) => RefusalCode::Size,
             Self::Hash(_) | Self::Part { .. } | Self::Differs { .. } => RefusalCode::Hash,
-            Self::Signature { .. } => RefusalCode::Signature,
+            Self::Signature { .. } | Self::Key(_) => RefusalCode::Signature,
+            Self::Busy => RefusalCode::Busy,
             Self::Lineage { .. } | Self::Fork { .. } => RefusalCode::Lineage,
             Self::Refuted(_) | Self::Unproven(_) => RefusalCode::Replay,
             Self::Stale { .. } | Self::Epoch { .. } => RefusalCode::Stale,
             Self::Held | Self::Storage(StorageError::Held { .. }) => RefusalCode::Held,
             Self::NameTaken { .. } => RefusalCode::NameTaken,
-            Self::Module(LoadError::Engine(_)) | Self::Storage(_) => RefusalCode::Internal,
+            Self::Failed | Self::Module(LoadError::Engine(_)) | Self::Storage(_) => {
+                RefusalCode::Internal
+            }
             Self::Manifest(_)
             | Self::Module(_)
             | Self::Record(_)
