@@ -166,6 +166,9 @@ fn a_group_that_the_store_does_not_answer_for_is_not_taken_for_durable() {
                 Some(Task::Emit(_, event)) => shown.push(event),
                 Some(Task::Ended(_, reason)) => return reason,
                 Some(Task::Check(_)) => unreachable!("nothing is checked"),
+                Some(Task::Offer(..) | Task::CannotOffer(..) | Task::NotOffered(..)) => {
+                    unreachable!("nobody asked it to leave")
+                }
                 None if fleet.take_batch().is_some() => {
                     fleet.committed(clock.monotonic_ns(), Vec::new());
                 }
@@ -378,7 +381,7 @@ fn the_shell_runs_many_agents_on_two_threads() {
                 reasons.insert(agent.clone(), reason);
             }
             Told::Refused => refused.push(agent.clone()),
-            Told::Event(_) => {}
+            Told::Event(_) | Told::Offer(_) | Told::CannotOffer(_) | Told::NotOffered(_) => {}
         }
         ControlFlow::Continue(())
     };

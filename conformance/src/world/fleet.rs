@@ -45,6 +45,9 @@ pub fn run_fleet(
                     watch(fleet, &agent, &event);
                     events.entry(agent).or_default().push(event);
                 }
+                Task::Offer(agent, _)
+                | Task::CannotOffer(agent, _)
+                | Task::NotOffered(agent, _) => panic!("nobody asked {agent} to leave"),
                 Task::Ended(agent, reason) => {
                     assert!(
                         !under_way.writes_for(&agent),

@@ -241,7 +241,7 @@ fn an_offer_that_does_not_go_with_what_was_announced_is_refused() {
             assert_eq!(to.everything(&case.guest), before, "{engine}, {attack}");
             assert!(!before.contains_key(&Key::Checkpoint(name(&case.guest))), "{attack}");
             assert!(!before.contains_key(&Key::Identity(name(&case.guest))), "{attack}");
-            let custody = Custody::decode(&before[&Key::Custody(name(&case.guest))]).unwrap();
+            let (_, custody) = Custody::decode(&before[&Key::Custody(name(&case.guest))]).unwrap();
             assert_eq!(custody, Custody::default(), "{attack}");
         }
     }

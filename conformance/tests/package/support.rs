@@ -141,14 +141,14 @@ impl Site {
         let key = Key::Custody(name(guest));
         let found = self.get(&key);
         let mut custody = match &found {
-            Some((bytes, _)) => Custody::decode(bytes).expect("a custody"),
+            Some((bytes, _)) => Custody::decode(bytes).expect("a custody").1,
             None => Custody::held(0),
         };
         custody.decided = offer.terms().epoch.major;
         custody.holding = Holding::Released { offer: *offer, answer: None };
         let before =
             found.map_or(Precondition::Absent, |(_, version)| Precondition::Matches(version));
-        self.commit(Group::new(name(guest)).put(key, custody.encode(), before));
+        self.commit(Group::new(name(guest)).put(key, custody.encode(&offer.terms().agent), before));
     }
 
     /// An offer of what `delivery` and then `news` bring, to `to` in this epoch.
@@ -245,7 +245,7 @@ impl Site {
     /// The custody of a guest that is taken under `offer`.
     pub(crate) fn custody_under(&self, guest: &Guest, offer: &VerifiedOffer) -> Custody {
         let found = self.get(&Key::Custody(name(guest)));
-        let found = found.map(|(bytes, _)| Custody::decode(&bytes).expect("a custody"));
+        let found = found.map(|(bytes, _)| Custody::decode(&bytes).expect("a custody").1);
         let mut custody = found.unwrap_or_default();
         custody.decided = offer.terms().epoch.major;
         custody.taken.insert(custody.decided, offer.offer().hash());

@@ -11,8 +11,8 @@ use igor_core::plugin::BuildError;
 use igor_core::storage::StorageError;
 use igor_node::abi::AbiError;
 use igor_node::{
-    AdoptError, CollectError, FundingError, JournalError, LaunchError, LoadError, OpenError,
-    RecoveryError, SurveyError,
+    AdoptError, CollectError, CustodyProblem, FundingError, JournalError, LaunchError, LoadError,
+    OpenError, RecoveryError, SurveyError,
 };
 
 use crate::problem::Problem;
@@ -137,6 +137,27 @@ impl Scene {
                 self.module()
             ),
             OpenError::Survey(error) => return self.survey(error),
+            OpenError::Offered { .. } => format!(
+                "`igor node` asks that node until it answers. If it is gone for good, `igor recover \
+                 {agent} --force-epoch` takes the agent back, at the risk that it runs twice."
+            ),
+            OpenError::Released { .. } => {
+                "It goes on there; that node can give it back with `igor migrate`.".to_owned()
+            }
+            OpenError::Contested { .. } => format!(
+                "Find out which of the two is right, and stop the other one: `igor recover {agent} \
+                 --force-epoch` decides for this node, removing it here for the other one."
+            ),
+            OpenError::NotHere { .. } => {
+                "Give another name with --agent-id, or another --checkpoint-dir.".to_owned()
+            }
+            OpenError::Custody(CustodyProblem::Storage(error)) => return self.storage(error),
+            OpenError::Custody(CustodyProblem::Unreadable { .. })
+            | OpenError::CustodyOfOther { .. } => format!(
+                "Nothing was changed. Restore {} from a backup; without it nobody knows whether the \
+                 agent is at another node by now.",
+                self.dir.join(".igor/.custodies").join(agent.as_str()).display()
+            ),
             _ => self.check_directory(),
         };
         Problem::new(error, way_out)

@@ -9,6 +9,7 @@ use igor_core::format::{IdentityError, decode_identity, encode_identity};
 use igor_core::storage::{Group, Key, Precondition, StorageError};
 
 use crate::commit::commit_one;
+use crate::custody::held;
 use crate::open::{OpenError, claim};
 use crate::survey::{Survey, survey};
 
@@ -110,6 +111,7 @@ async fn plan(storage: &dyn Storage, arrival: &Arrival<'_>) -> Result<Option<Gro
         return Err(AdoptError::OtherModule { expected, found });
     }
     let given = arrival.identity.map(decode_identity).transpose()?;
+    held(storage, agent).await?;
     let stored = survey(storage, agent, state_bytes_max).await.map_err(OpenError::from)?;
     let (stored_key, living) = match &stored {
         Survey::Unborn(key) => (key.as_deref(), None),

@@ -144,6 +144,10 @@ pub enum StopReason {
     Fault,
     /// The agent keeps something outside its state, and was not to go on then.
     HiddenState,
+    /// It is at another node now.
+    Migrated,
+    /// It was offered to another node, which decides whether it goes on there or here.
+    Offered,
     /// What is journaled cannot be repeated, so that only the operator can decide how to go on.
     RecoveryRequired,
     /// It was asked to stop.
@@ -166,6 +170,8 @@ impl StopReason {
             Self::Divergence => "divergence",
             Self::Fault => "fault",
             Self::HiddenState => "hidden_state",
+            Self::Migrated => "migrated",
+            Self::Offered => "offered",
             Self::RecoveryRequired => "recovery_required",
             Self::Signal => "signal",
             Self::Storage => "storage",
@@ -177,7 +183,7 @@ impl StopReason {
 
     /// Whether the run ended as it should.
     pub const fn is_success(self) -> bool {
-        matches!(self, Self::BudgetExhausted | Self::Signal | Self::Ticks)
+        matches!(self, Self::BudgetExhausted | Self::Migrated | Self::Signal | Self::Ticks)
     }
 }
 

@@ -7,6 +7,7 @@ use igor_core::storage::StorageError;
 use igor_core::{Entropy, Storage};
 
 use crate::commit::commit_one;
+use crate::custody::held;
 use crate::driver::Tail;
 use crate::ledger::{Snapshot, Written};
 use crate::open::{CommitMode, Means, OpenError, Opened, claim};
@@ -116,6 +117,7 @@ async fn check(
     amount: Microcents,
     state_bytes_max: u64,
 ) -> Result<Box<crate::survey::Living>, FundingError> {
+    held(storage, agent).await?;
     let found = survey(storage, agent, state_bytes_max).await.map_err(OpenError::from)?;
     let Survey::Living(living) = found else { return Err(FundingError::NoAgent(agent.clone())) };
     if amount.is_zero() {

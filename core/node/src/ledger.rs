@@ -3,8 +3,12 @@
 //! agent's key and writes nothing itself; a record or a checkpoint counts only once its commit was
 //! acknowledged.
 
+mod departure;
+
+use std::sync::Arc;
+
 use igor_core::format::{
-    AgentId, AgentKey, Carry, Epoch, Hash, Microcents, Price, PublicKey, Seq, Tick,
+    AgentId, AgentKey, Carry, Epoch, Hash, Microcents, NodeKey, Price, PublicKey, Seq, Tick,
 };
 use igor_core::format::{AgentRecord, ExecutionLimits, Head, MeterName, Standing};
 use igor_core::format::{Checkpoint, Header};
@@ -17,6 +21,8 @@ use igor_core::storage::{Batch, Committed, Group, Key, Precondition, Version};
 use crate::abi::ABI_VERSION;
 use crate::journal::Journal;
 use crate::purse::Purse;
+
+pub(crate) use departure::Departure;
 
 /// Under which terms an agent lives here; kept in its record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +58,15 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) price: Price,
     /// The agent's state.
     pub(crate) state: &'a [u8],
+}
+
+impl<'a> Snapshot<'a> {
+    /// Of an agent that stands so.
+    pub(crate) fn of(purse: &Purse, tick: Tick, state: Option<&'a [u8]>) -> Self {
+        let Purse { price, budget, carry, .. } = purse;
+        let state = state.unwrap_or_default();
+        Self { tick, budget: *budget, carry: *carry, price: *price, state }
+    }
 }
 
 /// A checkpoint that is written.
@@ -96,12 +111,18 @@ const TRIM_RECORDS: u64 = 1_024;
 /// The books of one agent.
 pub(crate) struct Ledger {
     key: AgentKey,
+    node: Arc<NodeKey>,
     terms: Terms,
+    /// The epoch of the segment that is open, and of the checkpoint that closes it.
     epoch: Epoch,
+    /// The epoch in which the agent is held here: that of every later segment.
+    held: Epoch,
     standing: Standing,
     saved: Option<(Saved, Version)>,
     /// What is being written.
     pending: Option<Pending>,
+    /// What is to be written once the agent may be offered.
+    departing: Option<Group>,
     /// To be written with the next checkpoint, once.
     attachments: Vec<(Key, Vec<u8>)>,
     journal: Option<Journal>,
@@ -145,17 +166,21 @@ impl Ledger {
     /// checkpoint: its identity, module and manifest.
     pub(crate) fn unborn(
         key: AgentKey,
+        node: Arc<NodeKey>,
         terms: Terms,
         attachments: Vec<(Key, Vec<u8>)>,
         journal: Option<Journal>,
     ) -> Self {
         Self {
             key,
+            node,
             terms,
             epoch: Epoch::default(),
+            held: Epoch::default(),
             standing: Standing::Active,
             saved: None,
             pending: None,
+            departing: None,
             attachments,
             journal,
             is_last_segment: false,
@@ -163,17 +188,27 @@ impl Ledger {
         }
     }
 
-    /// The books of an agent whose last checkpoint is `saved`, stored as `version`.
+    /// The books of an agent whose last checkpoint is `saved`, stored as `version`, and which is held here in
+    /// the epoch `held`.
     pub(crate) fn continued(
         key: AgentKey,
+        node: Arc<NodeKey>,
         terms: Terms,
         (saved, version): (Saved, Version),
         attachments: Vec<(Key, Vec<u8>)>,
         journal: Option<Journal>,
+        held: Epoch,
     ) -> Self {
-        let (epoch, log_start) = (saved.content.epoch, saved.journal);
+        let log_start = saved.journal;
         let saved = Some((saved, version));
-        Self { epoch, saved, log_start, ..Self::unborn(key, terms, attachments, journal) }
+        let unborn = Self::unborn(key, node, terms, attachments, journal);
+        Self { epoch: held, held, saved, log_start, ..unborn }
+    }
+
+    /// The same books, whose open segment was begun in this epoch.
+    pub(crate) fn within(mut self, epoch: Epoch) -> Self {
+        self.epoch = epoch;
+        self
     }
 
     /// The same books, whose journal ends with the segment that is open.
@@ -223,6 +258,7 @@ impl Ledger {
         if let Some(journal) = &mut self.journal {
             journal.abandon();
         }
+        self.epoch = self.held;
     }
 
     /// States again who holds the agent, as a process that continues the open segment does.
@@ -335,7 +371,7 @@ impl Ledger {
         record: RecoveredRecord,
     ) -> Batch {
         let opening = self.opening(snapshot.tick, snapshot.price, before);
-        self.epoch = record.epoch;
+        (self.epoch, self.held) = (record.epoch, record.epoch);
         if let (Some(journal), Some(opening)) = (&mut self.journal, opening) {
             if !journal.is_open() {
                 journal.open(opening);
@@ -366,6 +402,7 @@ impl Ledger {
                 if self.is_last_segment {
                     self.journal = None;
                 }
+                self.epoch = self.held;
                 self.log_start = log_start;
                 self.attachments.clear();
                 let hash = saved.checkpoint;
@@ -378,7 +415,7 @@ impl Ledger {
 
     /// Takes what was built last as not written.
     pub(crate) fn refused(&mut self) {
-        self.pending = None;
+        (self.pending, self.departing) = (None, None);
         if let Some(journal) = &mut self.journal {
             journal.take_back();
         }
@@ -526,7 +563,7 @@ impl Ledger {
             cost_table_version: terms.cost_table_version,
             limits: terms.limits,
             initial_budget: terms.initial_budget,
-            holder: self.journal.as_ref().map(|journal| *journal.node().as_bytes()),
+            holder: Some(*self.node.public_key().as_bytes()),
             current: head(saved),
             previous: self.saved.as_ref().map(|(saved, _)| head(saved)),
             standing: self.standing.clone(),

@@ -9,6 +9,7 @@ mod arguments;
 pub mod audit;
 mod collect;
 mod commit;
+mod custody;
 mod driver;
 mod event;
 pub mod export;
@@ -43,6 +44,7 @@ mod worker;
 
 pub use adopt::{AdoptError, Arrival, adopt};
 pub use collect::{CollectError, Collection, collect};
+pub use custody::{CustodyProblem, KeptCustody, custody, kept_custody, known_agents, whereabouts};
 pub use driver::{Command, Driver, Event, Plan};
 pub use event::{Granted, NotGranted, RunEvent, Started, StopReason, Stopped, Ticked};
 pub use fund::{Funded, FundingError, fund};

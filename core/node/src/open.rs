@@ -7,15 +7,18 @@
 use std::sync::Arc;
 
 use igor_core::format::encode_identity;
-use igor_core::format::{AgentId, AgentKey, Carry, Hash, Microcents, Price, Tick};
+use igor_core::format::{AgentId, AgentKey, Carry, Did, Epoch, Hash, Microcents, Price, Tick};
 use igor_core::format::{AgentRecord, AgentRecordError, ExecutionLimits, MeterName, Standing};
 use igor_core::format::{NodeKey, OpenSegment, Predecessor};
+use igor_core::handoff::Holding;
 use igor_core::limits::Limits;
 use igor_core::prepare;
 use igor_core::storage::{Claim, Group, Hold, Key, Precondition, StorageError};
+use igor_core::transport::NodeId;
 use igor_core::{Entropy, Storage};
 
 use crate::commit::commit_one;
+use crate::custody::{CustodyProblem, held};
 use crate::driver::Tail;
 use crate::journal::Journal;
 use crate::ledger::{Content, Ledger, Saved, Terms};
@@ -116,6 +119,49 @@ pub enum OpenError {
     /// The node has no key.
     #[error(transparent)]
     NodeKey(#[from] NodeKeyProblem),
+    /// It is not known where the agent is.
+    #[error(transparent)]
+    Custody(#[from] CustodyProblem),
+    /// It was offered, and what became of the offer is not known.
+    #[error("{agent} was offered to the node {target}, which has not answered yet")]
+    Offered {
+        /// The agent.
+        agent: AgentId,
+        /// Who to.
+        target: NodeId,
+    },
+    /// It was given away.
+    #[error("{agent} was given to the node {target}")]
+    Released {
+        /// The agent.
+        agent: AgentId,
+        /// Who to.
+        target: NodeId,
+    },
+    /// Another node holds it as well.
+    #[error("{agent} is held here in epoch {held}, and by another node in epoch {seen}")]
+    Contested {
+        /// The agent.
+        agent: AgentId,
+        /// The epoch in which it was held here.
+        held: u64,
+        /// The epoch of the other node.
+        seen: u64,
+    },
+    /// It is not here, whatever is stored of it.
+    #[error("{agent} is not here: what is stored of it was left behind, or never came completely")]
+    NotHere {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// What was decided is about another agent of this name.
+    #[error("custody of {agent} is about another agent, {found}")]
+    CustodyOfOther {
+        /// The agent.
+        agent: AgentId,
+        /// Whose it is.
+        found: Did,
+    },
     /// Only the operator can set it going again.
     #[error("{agent} was stopped at tick {tick} and is not to go on by itself: {reason}")]
     RecoveryRequired {
@@ -195,6 +241,7 @@ pub enum OpenError {
 /// # Errors
 /// When what is stored cannot be continued, or not as asked.
 pub async fn look(storage: &dyn Storage, request: &Request) -> Result<Outlook, OpenError> {
+    held(storage, &request.agent).await?;
     let state_max = request.defaults.limits.state_bytes_max;
     let found = survey(storage, &request.agent, state_max).await?;
     let record = match &found {
@@ -261,13 +308,18 @@ pub(crate) async fn open(
     let state_max = outlook.limits.state_bytes_max;
     match survey(storage, &request.agent, state_max).await? {
         Survey::Unborn(left_behind) => {
+            if held(storage, &request.agent).await?.is_some() {
+                return Err(OpenError::NotHere { agent: request.agent });
+            }
             let key = node_key(storage, &request.agent, means.entropy).await?;
             let next = storage.log_bounds(&request.agent).await?.end;
             let journal = match means.mode {
-                CommitMode::Journal => Some(Journal::new(key, next, Predecessor::Genesis)),
+                CommitMode::Journal => {
+                    Some(Journal::new(Arc::clone(&key), next, Predecessor::Genesis))
+                }
                 CommitMode::Checkpoint => None,
             };
-            conceive(request, outlook, left_behind, journal, holds)
+            conceive(request, outlook, left_behind, (key, journal), holds)
         }
         Survey::Living(living) => {
             agree(&request, &living)?;
@@ -321,6 +373,7 @@ pub(crate) async fn go_on_from(
 ) -> Result<Opened, OpenError> {
     let agent = terms.agent.clone();
     let hash = living.checkpoint.hash();
+    let held = epoch_held(storage, &agent, &living).await?;
     let mut notices = Vec::new();
     let carry = match &living.record {
         None => Carry::ZERO,
@@ -345,10 +398,16 @@ pub(crate) async fn go_on_from(
         journal: end.open.as_ref().map_or(end.next, |segment| segment.first),
         predecessor: end.predecessor,
     };
-    let (journal, tail) = continue_journal(end, key, means.mode);
+    let (journal, tail) = continue_journal(end, Arc::clone(&key), means.mode);
     let header = *checkpoint.header();
     let ends = means.mode == CommitMode::Checkpoint;
-    let ledger = Ledger::continued(agent_key, terms, (saved, version), attachments, journal);
+    let saved = (saved, version);
+    let ledger = Ledger::continued(agent_key, key, terms, saved, attachments, journal, held);
+    // What was begun in an epoch ends in it.
+    let ledger = match &tail {
+        Some(tail) => ledger.within(tail.opening.epoch),
+        None => ledger,
+    };
     Ok(Opened {
         ledger: if ends { ledger.without_further_segments() } else { ledger },
         state: Some(checkpoint.into_state()),
@@ -361,6 +420,23 @@ pub(crate) async fn go_on_from(
         notices,
         holds,
     })
+}
+
+/// The epoch in which the agent is held here: that of its checkpoint, unless it came or was forced later.
+async fn epoch_held(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    living: &Living,
+) -> Result<Epoch, OpenError> {
+    let epoch = living.checkpoint.header().epoch;
+    let Some(kept) = held(storage, agent).await? else { return Ok(epoch) };
+    if kept.agent != living.key.public_key() {
+        return Err(OpenError::CustodyOfOther { agent: agent.clone(), found: kept.agent.did() });
+    }
+    match kept.custody.holding {
+        Holding::Held(held) if held > epoch.major => Ok(Epoch { major: held, generation: 0 }),
+        _ => Ok(epoch),
+    }
 }
 
 /// The journal that goes on where the log ends, and what is to be repeated first. Where nothing is to
@@ -484,7 +560,7 @@ fn conceive(
     request: Request,
     outlook: &Outlook,
     left_behind: Option<Box<AgentKey>>,
-    journal: Option<Journal>,
+    (node, journal): (Arc<NodeKey>, Option<Journal>),
     holds: [Hold; 2],
 ) -> Result<Opened, OpenError> {
     let budget = request.budget.unwrap_or(request.defaults.budget);
@@ -494,7 +570,7 @@ fn conceive(
     let identity = encode_identity(&key).to_vec();
     attachments.insert(0, (Key::Identity(request.agent.clone()), identity));
     Ok(Opened {
-        ledger: Ledger::unborn(key, terms, attachments, journal),
+        ledger: Ledger::unborn(key, node, terms, attachments, journal),
         state: None,
         tail: None,
         tick: Tick(0),

@@ -8,11 +8,13 @@ use igor_core::format::{
     AgentId, Carry, Checkpoint, Entry, Epoch, FailedOperation, Gas, Hash, Microcents, Nanos,
     ObservationKind, Observations, Record, RecoveredRecord, Standing, Tick,
 };
+use igor_core::handoff::{Custody, Holding};
 use igor_core::meter::Usage;
 use igor_core::plugin::BuildError;
 use igor_core::storage::{Key, StorageError};
 
 use crate::commit::commit_one;
+use crate::custody::{KeptCustody, held};
 use crate::launch::Node;
 use crate::ledger::{Snapshot, Written};
 use crate::open::{
@@ -92,8 +94,10 @@ pub async fn recover(
     is_dry_run: bool,
 ) -> Result<Option<Recovery>, RecoveryError> {
     let storage = &*node.storage.0;
+    held(storage, agent).await?;
     read(storage, agent, state_bytes_max).await?;
     let holds = claim(storage, agent).await?;
+    let kept = held(storage, agent).await?;
     let mut living = read(storage, agent, state_bytes_max).await?;
     let no_record = || RecoveryError::NoRecord(agent.clone());
     let standing = living.record.as_mut().ok_or_else(no_record)?;
@@ -104,7 +108,8 @@ pub async fn recover(
     let Some(reason) = reason(&standing, &salvaged) else { return Ok(None) };
     let carry = record.carry_of(&living.checkpoint.hash()).unwrap_or(Carry::ZERO);
     let meter = (node.meter)(terms.meter.as_str())?;
-    let mut loss = Loss::new(&living.checkpoint, meter, carry);
+    let decided = kept.as_ref().map_or(0, |kept| kept.custody.decided);
+    let mut loss = Loss::new(&living.checkpoint, decided, meter, carry);
     loss.count(&salvaged);
     let mut recovery = loss.recovery(living.checkpoint.header().budget, reason);
     if is_dry_run {
@@ -113,12 +118,13 @@ pub async fn recover(
     let record = loss.record(&recovery);
     let Salvaged { end, beyond, .. } = salvaged;
     let attachments = beyond.into_iter().filter(|(_, records)| !records.is_empty());
-    let attachments: Vec<_> = attachments
+    let mut attachments: Vec<_> = attachments
         .map(|(at, records)| (Key::Aside(agent.clone(), at), aside_bytes(&records)))
         .collect();
     recovery.notices.extend(attachments.iter().map(|(key, _)| {
         format!("what could not be read in the journal of {agent} is kept as the {key}")
     }));
+    attachments.extend(kept.map(|kept| in_epoch(agent, kept, loss.epoch.major)));
     let means = Means { mode: node.mode, entropy: &*node.entropy };
     let opened = go_on_from(storage, terms, (*living, end), attachments, means, holds).await?;
     let Opened { mut ledger, state, tick, price, notices, holds, .. } = opened;
@@ -137,6 +143,12 @@ pub async fn recover(
     }
     drop(holds);
     Ok(Some(recovery))
+}
+
+/// What is decided about where an agent is once it is held in this epoch.
+fn in_epoch(agent: &AgentId, kept: KeptCustody, epoch: u64) -> (Key, Vec<u8>) {
+    let custody = Custody { decided: epoch, holding: Holding::Held(epoch), ..kept.custody };
+    (Key::Custody(agent.clone()), custody.encode(&kept.agent))
 }
 
 /// Reads an agent that igor has run before, without claiming or changing anything.
@@ -194,11 +206,13 @@ struct Spent<'a> {
 impl Loss {
     fn new(
         checkpoint: &Checkpoint,
+        decided: u64,
         meter: std::sync::Arc<dyn igor_core::Meter>,
         carry: Carry,
     ) -> Self {
         let header = checkpoint.header();
-        let epoch = Epoch { major: header.epoch.major.saturating_add(1), generation: 0 };
+        let major = header.epoch.major.max(decided).saturating_add(1);
+        let epoch = Epoch { major, generation: 0 };
         Self {
             tick: header.tick,
             discarded_to: header.tick,

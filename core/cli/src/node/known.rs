@@ -161,6 +161,7 @@ impl Known {
             Told::Event(event) => entry.event(event, time),
             Told::Ended(reason) => entry.ended(*reason, time),
             Told::Refused => entry.stand(State::Stopped, time.to_owned()),
+            Told::Offer(_) | Told::CannotOffer(_) | Told::NotOffered(_) => {}
         }
         entry.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }

@@ -317,7 +317,7 @@ impl Station {
             }
             Err(error) => {
                 self.known.update(agent, self.time(), |status| status.state = before.state);
-                Err(Refusal::of(Code::Refused, &self.scene(agent).storage(&error)))
+                Err(Refusal::of(Code::Refused, &self.scene(agent).open(&error)))
             }
         }
     }

@@ -29,14 +29,11 @@ impl Driver {
         if self.ledger.is_writing() {
             return;
         }
+        if *after == After::Depart {
+            return self.offer(now_ns);
+        }
         let is_final = matches!(after, After::Finish(_));
-        let snapshot = Snapshot {
-            tick: self.tick,
-            budget: self.purse.budget,
-            carry: self.purse.carry,
-            price: self.purse.price,
-            state: self.state.as_deref().unwrap_or_default(),
-        };
+        let snapshot = Snapshot::of(&self.purse, self.tick, self.state.as_deref());
         let is_forced = !is_final && !self.grants.is_empty();
         let batch =
             self.ledger.save(&snapshot, is_final, is_forced).or_else(|| self.ledger.append());
@@ -86,6 +83,9 @@ impl Driver {
                 if let Phase::Granting(grant) = self.phase {
                     return self.granted(now_ns, grant, hash, segment.as_deref());
                 }
+                if self.phase == Phase::Leaving {
+                    return self.left(hash);
+                }
                 self.emit(RunEvent::Checkpointed { tick: self.tick, hash });
                 if let Some(segment) = segment {
                     self.check_segment(&segment);
@@ -97,6 +97,9 @@ impl Driver {
 
     /// What was to be written is not.
     fn refused(&mut self, now_ns: u64, error: StorageError) {
+        if self.phase == Phase::Leaving {
+            return self.not_left(now_ns, &error);
+        }
         self.ledger.refused();
         let is_first = self.ledger.is_unborn();
         let can_wait = matches!(error, StorageError::NoSpace { .. }) && !is_first;

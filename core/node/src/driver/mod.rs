@@ -8,20 +8,22 @@
 
 mod books;
 mod checking;
+mod departure;
 mod orders;
 mod outcome;
 
 use std::collections::VecDeque;
 
 use igor_core::format::{
-    AgentId, FundId, Hash, Microcents, Price, Record, SegmentOpening, Seq, StartedRecord, Tick,
-    TickRecord,
+    AgentId, FundId, Hash, Microcents, Price, PublicKey, Record, SegmentOpening, Seq,
+    StartedRecord, Tick, TickRecord, TransferId,
 };
+use igor_core::handoff::{Custody, VerifiedOffer};
 use igor_core::storage::{Batch, Committed, StorageError};
 
 use crate::event::{RunEvent, Started, StopReason, Stopped, Ticked};
 use crate::incarnation::{Report, TickOutput};
-use crate::ledger::Ledger;
+use crate::ledger::{Departure, Ledger};
 use crate::purse::Purse;
 use crate::verify::{CheckPlan, Checks, Job, RecordedTick, Verification};
 use crate::worker::{RecoverError, Recovered};
@@ -94,6 +96,25 @@ pub enum Event {
         /// Names the fund record; never used before.
         id: FundId,
     },
+    /// The agent is to be offered to another node: as soon as nothing is running, its last checkpoint is
+    /// built. Answered by [`Command::Offer`] or [`Command::CannotOffer`].
+    Depart {
+        /// The name of the attempt.
+        transfer: TransferId,
+        /// Where to.
+        target: PublicKey,
+        /// The epoch that begins there.
+        epoch: u64,
+    },
+    /// The offer of [`Command::Offer`] is to be made durable with this custody, which says so. Then the run
+    /// ends with [`StopReason::Offered`]; or [`Command::NotOffered`] says that nothing was written. If the run
+    /// ends otherwise, it is not known what was written.
+    Keep(Box<Custody>),
+    /// The agent is to go on without the offer of [`Command::Offer`].
+    GoOn,
+    /// The run is to end at once, for this reason, and nothing more is to be written: it is not certain
+    /// that the agent may be ticked here.
+    Halt(String),
     /// Whoever ran the agent's guest code broke down, so that nothing is known of its incarnation.
     Lost(String),
 }
@@ -131,6 +152,13 @@ pub enum Command {
     SetTimer(u64),
     /// Tell whoever listens.
     Emit(RunEvent),
+    /// This is what the agent can be offered by; nothing of it is durable. Answered by [`Event::Keep`] or
+    /// [`Event::GoOn`].
+    Offer(Box<VerifiedOffer>),
+    /// The agent cannot be offered, for this reason; it goes on, or stops as it would have.
+    CannotOffer(String),
+    /// The offer was not made durable, for this reason; the agent goes on, or stops.
+    NotOffered(String),
     /// The run is over.
     Finish(StopReason),
 }
@@ -151,6 +179,10 @@ enum Phase {
     Closing(After),
     /// Money is being written down.
     Granting(Grant),
+    /// An offer is built, and it is to be said whether it is made.
+    Offering,
+    /// The offer is being written.
+    Leaving,
     /// All is written; a check may still find something before the run ends.
     Checking(Stop),
     /// Nothing more happens.
@@ -164,6 +196,8 @@ enum After {
     Start,
     /// Money that was asked for, then a new incarnation.
     Grant,
+    /// An offer to another node, which brings a checkpoint of its own.
+    Depart,
     /// The end of the run.
     Finish(Stop),
 }
@@ -208,6 +242,8 @@ pub struct Driver {
     is_pause_told: bool,
     /// Money that was asked for and is not yet given.
     grants: VecDeque<Grant>,
+    /// Where the agent is to go as soon as nothing is running.
+    departure: Option<Departure>,
     has_news: bool,
     /// Whether the journal waits for space.
     is_short: bool,
@@ -257,6 +293,7 @@ impl Driver {
             is_paused: false,
             is_pause_told: false,
             grants: VecDeque::new(),
+            departure: None,
             has_news: false,
             is_short: false,
             is_torn: false,
@@ -328,6 +365,20 @@ impl Driver {
             Event::Pause => self.pause(now_ns),
             Event::Unpause => self.unpause(now_ns),
             Event::Fund { amount, id } => self.fund(now_ns, amount, id),
+            Event::Depart { transfer, target, epoch } => {
+                self.depart(now_ns, transfer, target, epoch);
+            }
+            Event::Keep(custody) => self.keep(now_ns, &custody),
+            Event::GoOn if self.phase == Phase::Offering => self.spare(now_ns),
+            Event::GoOn => {}
+            Event::Halt(reason) => {
+                let detail = Some(reason);
+                self.finish(Stop { reason: StopReason::RecoveryRequired, detail });
+            }
+            // What is being written decides how the run ends.
+            Event::Lost(cause) if self.phase == Phase::Leaving => {
+                self.due_stop = Some(Stop { reason: StopReason::Fault, detail: Some(cause) });
+            }
             Event::Lost(cause) => {
                 self.finish(Stop { reason: StopReason::Fault, detail: Some(cause) });
             }
@@ -490,6 +541,8 @@ impl Driver {
             self.stop(now_ns, StopReason::Ticks.into());
         } else if self.is_stop_asked {
             self.stop(now_ns, StopReason::Signal.into());
+        } else if self.departure.is_some() {
+            self.close(now_ns, After::Depart);
         } else {
             self.proceed(now_ns);
         }
@@ -526,12 +579,21 @@ impl Driver {
     /// Ends the run. What is still held back was not made durable and is not shown.
     fn finish(&mut self, stop: Stop) {
         self.deny_all("it stopped");
-        self.phase = Phase::Finished;
-        self.commands.retain(|command| matches!(command, Command::Emit(_)));
+        self.deny_departure();
         let Stop { reason, detail } = stop;
         let (tick, budget) = (self.tick, self.purse.budget);
         let stopped = RunEvent::Stopped(Stopped { reason, tick, budget, detail });
         self.commands.push_back(Command::Emit(stopped));
+        self.end(reason);
+    }
+
+    /// Does nothing more but telling.
+    fn end(&mut self, reason: StopReason) {
+        self.phase = Phase::Finished;
+        let tells = |command: &Command| {
+            matches!(command, Command::Emit(_) | Command::CannotOffer(_) | Command::NotOffered(_))
+        };
+        self.commands.retain(tells);
         self.commands.push_back(Command::Finish(reason));
     }
 }

@@ -16,6 +16,8 @@ use crate::journal::Journal;
 use crate::ledger::Terms;
 use crate::open::execution_limits;
 
+mod departures;
+
 const SECOND: u64 = 1_000_000_000;
 
 /// Charges gas; one gas is one microcent at the price these tests use.
@@ -38,9 +40,10 @@ enum Answer {
     Trap(Trap),
     Fault,
     NoSpace,
+    Conflict,
     Poisoned,
 }
-use Answer::{Done, Fault, More, NoSpace, Poisoned};
+use Answer::{Conflict, Done, Fault, More, NoSpace, Poisoned};
 
 /// A driver with a budget of microcents, each guest operation using ten.
 struct Played {
@@ -49,6 +52,11 @@ struct Played {
     /// What happened, one word each.
     log: Vec<String>,
     timer_ns: Option<u64>,
+    /// What was written last.
+    written: Option<Batch>,
+    /// What was offered last.
+    offer: Option<Box<VerifiedOffer>>,
+    end: Option<StopReason>,
 }
 
 fn amount(microcents: i64) -> Microcents {
@@ -77,7 +85,8 @@ fn prepare(budget: i64, ticks: Option<u64>, journal: Option<Journal>) -> Played 
         limits: execution_limits(&igor_core::Limits::default()),
         initial_budget: Some(amount(budget)),
     };
-    let ledger = Ledger::unborn(AgentKey::from_seed(&[7; 32]), terms, Vec::new(), journal);
+    let (agent, node) = (AgentKey::from_seed(&[7; 32]), Arc::new(NodeKey::from_seed(&[9; 32])));
+    let ledger = Ledger::unborn(agent, node, terms, Vec::new(), journal);
     let purse = Purse {
         meter: Arc::new(GasMeter),
         price: Price::per_second(amount(1_000_000_000)),
@@ -100,7 +109,15 @@ fn prepare(budget: i64, ticks: Option<u64>, journal: Option<Journal>) -> Played 
     let price = purse.price;
     let beginning = Beginning { ledger, purse, price, state: None, tail: None, introduction };
     let driver = Driver::new(plan, beginning);
-    Played { driver, now_ns: 0, log: Vec::new(), timer_ns: None }
+    Played {
+        driver,
+        now_ns: 0,
+        log: Vec::new(),
+        timer_ns: None,
+        written: None,
+        offer: None,
+        end: None,
+    }
 }
 
 impl Played {
@@ -134,7 +151,9 @@ impl Played {
                 }
                 Command::Commit(batch) => {
                     self.log.push("commit".to_owned());
-                    Event::Committed(commit(answer(), &batch))
+                    let result = commit(answer(), &batch);
+                    self.written = Some(batch);
+                    Event::Committed(result)
                 }
                 Command::SetTimer(at_ns) => {
                     self.timer_ns = Some(at_ns);
@@ -149,9 +168,26 @@ impl Played {
                     self.log.push("notice".to_owned());
                     continue;
                 }
+                Command::Offer(offer) => {
+                    self.log.push(format!("offer of tick {}", offer.terms().tick));
+                    self.offer = Some(offer);
+                    continue;
+                }
+                Command::CannotOffer(why) => {
+                    self.log.push(format!("cannot offer: {why}"));
+                    continue;
+                }
+                Command::NotOffered(why) => {
+                    self.log.push(format!("not offered: {why}"));
+                    continue;
+                }
                 Command::Verify(_) => panic!("nothing is to be checked"),
                 Command::Recover { .. } => panic!("no process died before"),
-                Command::Emit(_) | Command::Finish(_) => continue,
+                Command::Emit(_) => continue,
+                Command::Finish(reason) => {
+                    self.end = Some(reason);
+                    continue;
+                }
             };
             self.driver.handle(self.now_ns, event);
         }
@@ -181,7 +217,7 @@ fn report<T>(answer: Answer, output: impl FnOnce(bool) -> T) -> Report<T> {
         More => Ok(output(true)),
         Answer::Trap(trap) => Err(Failure::Trap { export: "agent_tick", trap }),
         Fault => Err(Failure::Node { export: "agent_tick", fault: NodeFault::OutOfMemory }),
-        NoSpace | Poisoned => panic!("no answer of a guest"),
+        NoSpace | Conflict | Poisoned => panic!("no answer of a guest"),
     };
     let usage = Usage { gas: Gas(10), elapsed: Nanos(5) };
     Report {
@@ -198,6 +234,10 @@ fn commit(answer: Answer, batch: &Batch) -> Result<Committed, StorageError> {
     match answer {
         Done => Ok(Committed { versions: vec![Version::new(b"1"); puts] }),
         NoSpace => Err(StorageError::NoSpace { attempt: "write".to_owned() }),
+        Conflict => {
+            let (object, problem) = ("checkpoint".to_owned(), "has another version".to_owned());
+            Err(StorageError::Conflict { object, problem })
+        }
         Poisoned => Err(StorageError::Poisoned { cause: "sync".to_owned() }),
         _ => panic!("no answer of a storage"),
     }

@@ -9,6 +9,7 @@ mod work;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use igor_core::format::AgentId;
+use igor_core::handoff::VerifiedOffer;
 use igor_core::storage::{Batch, Committed, Group, Hold, StorageError};
 
 use crate::commit::unanswered;
@@ -33,6 +34,13 @@ pub enum Task {
     Check(Check),
     /// Tell whoever listens to this agent.
     Emit(AgentId, RunEvent),
+    /// This is what the agent can be offered by; answered by [`Fleet::ask`] with [`Event::Keep`] or
+    /// [`Event::GoOn`].
+    Offer(AgentId, Box<VerifiedOffer>),
+    /// The agent cannot be offered, for this reason.
+    CannotOffer(AgentId, String),
+    /// The offer was not made durable, for this reason.
+    NotOffered(AgentId, String),
     /// Nothing is left of this agent here, and others may claim it.
     Ended(AgentId, StopReason),
 }
@@ -133,7 +141,8 @@ impl Fleet {
     }
 
     /// Hands an event from outside to the agent of this name: [`Event::Stop`], [`Event::Pause`],
-    /// [`Event::Unpause`] or [`Event::Fund`]. Says whether there is such an agent that can hear it.
+    /// [`Event::Unpause`], [`Event::Fund`], [`Event::Depart`], [`Event::Keep`], [`Event::GoOn`] or
+    /// [`Event::Halt`]. Says whether there is such an agent that can hear it.
     pub fn ask(&mut self, now_ns: u64, name: &AgentId, event: Event) -> bool {
         let Some(seat) = self.seats.get(name).copied() else { return false };
         let hears = self.agents.get(&seat).is_some_and(|agent| agent.ended.is_none());
@@ -245,6 +254,15 @@ impl Fleet {
                     let notices = notices.into_iter().map(RunEvent::Notice);
                     let events = std::iter::once(event).chain(notices);
                     self.tasks.extend(events.map(|event| Task::Emit(agent.name.clone(), event)));
+                }
+                Command::Offer(offer) => {
+                    self.tasks.push_back(Task::Offer(agent.name.clone(), offer));
+                }
+                Command::CannotOffer(why) => {
+                    self.tasks.push_back(Task::CannotOffer(agent.name.clone(), why));
+                }
+                Command::NotOffered(why) => {
+                    self.tasks.push_back(Task::NotOffered(agent.name.clone(), why));
                 }
                 Command::Finish(reason) => agent.ended = Some(reason),
                 command => {

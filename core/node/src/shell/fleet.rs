@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use igor_core::format::{AgentId, FundId, Microcents};
+use igor_core::format::{AgentId, FundId, Microcents, PublicKey, TransferId};
+use igor_core::handoff::{Custody, VerifiedOffer};
 use igor_core::storage::{Batch, Committed, StorageError};
 use igor_core::{Clock, Storage};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -35,6 +36,13 @@ pub struct Deck {
 pub enum Told {
     /// Something happened.
     Event(RunEvent),
+    /// This is what it can be offered by, as [`FleetHandle::depart`] asked; [`FleetHandle::keep`] or
+    /// [`FleetHandle::go_on`] is to follow.
+    Offer(Box<VerifiedOffer>),
+    /// It cannot be offered, for this reason, and goes on, or stops as it would have.
+    CannotOffer(String),
+    /// Nothing was written of its offer, for this reason, and it goes on, or stops.
+    NotOffered(String),
     /// Its run is over, for this reason, and nobody holds it any more.
     Ended(StopReason),
     /// It was not taken in, because one of its name is here, or the fleet ends.
@@ -54,7 +62,7 @@ enum Order {
     Add(Box<Launched>),
     Ask(AgentId, Event),
     /// Answered with whether anybody could hear it.
-    Fund(AgentId, Microcents, FundId, tokio::sync::oneshot::Sender<bool>),
+    AskAnswered(AgentId, Event, tokio::sync::oneshot::Sender<bool>),
     Drain,
     Abandon,
 }
@@ -96,8 +104,40 @@ impl FleetHandle {
     /// Adds to the budget of an agent that runs; what comes of it is an event. Answers whether the
     /// agent can hear it.
     pub async fn fund(&self, agent: AgentId, amount: Microcents, id: FundId) -> bool {
+        self.ask(agent, Event::Fund { amount, id }).await
+    }
+
+    /// Asks for an offer of an agent to the node `target` in this epoch; what comes of it is told. Answers
+    /// whether the agent can hear it.
+    pub async fn depart(
+        &self,
+        agent: AgentId,
+        transfer: TransferId,
+        target: PublicKey,
+        epoch: u64,
+    ) -> bool {
+        self.ask(agent, Event::Depart { transfer, target, epoch }).await
+    }
+
+    /// Asks to make the offer of an agent durable, with this custody: its run ends with
+    /// [`StopReason::Offered`] then.
+    pub fn keep(&self, agent: AgentId, custody: Custody) {
+        self.order(Order::Ask(agent, Event::Keep(Box::new(custody))));
+    }
+
+    /// Asks an agent to go on without its offer.
+    pub fn go_on(&self, agent: AgentId) {
+        self.order(Order::Ask(agent, Event::GoOn));
+    }
+
+    /// Asks an agent to end at once and to write nothing more, for this reason.
+    pub fn halt(&self, agent: AgentId, reason: String) {
+        self.order(Order::Ask(agent, Event::Halt(reason)));
+    }
+
+    async fn ask(&self, agent: AgentId, event: Event) -> bool {
         let (answer, heard) = tokio::sync::oneshot::channel();
-        self.order(Order::Fund(agent, amount, id, answer));
+        self.order(Order::AskAnswered(agent, event, answer));
         heard.await.unwrap_or(false)
     }
 
@@ -198,6 +238,15 @@ impl Sailing {
                         self.fleet.ask(self.clock.monotonic_ns(), &agent, Event::Stop);
                     }
                 }
+                Task::Offer(agent, offer) => {
+                    let _ = sink(&agent, Told::Offer(offer));
+                }
+                Task::CannotOffer(agent, why) => {
+                    let _ = sink(&agent, Told::CannotOffer(why));
+                }
+                Task::NotOffered(agent, why) => {
+                    let _ = sink(&agent, Told::NotOffered(why));
+                }
                 Task::Ended(agent, reason) => {
                     let _ = sink(&agent, Told::Ended(reason));
                 }
@@ -239,8 +288,8 @@ impl Sailing {
             Input::Order(Order::Ask(agent, event)) => {
                 self.fleet.ask(now_ns, &agent, event);
             }
-            Input::Order(Order::Fund(agent, amount, id, answer)) => {
-                let _ = answer.send(self.fleet.ask(now_ns, &agent, Event::Fund { amount, id }));
+            Input::Order(Order::AskAnswered(agent, event, answer)) => {
+                let _ = answer.send(self.fleet.ask(now_ns, &agent, event));
             }
             Input::Order(Order::Drain) => {
                 self.is_draining = true;

@@ -52,7 +52,10 @@ pub async fn drive(
             reason = why;
             ControlFlow::Continue(())
         }
-        Told::Refused => ControlFlow::Continue(()),
+        // Nobody asks it to leave.
+        Told::Offer(_) | Told::CannotOffer(_) | Told::NotOffered(_) | Told::Refused => {
+            ControlFlow::Continue(())
+        }
     };
     {
         let mut run = std::pin::pin!(run_fleet(deck, orders, true, &mut told));

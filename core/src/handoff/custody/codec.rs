@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use igor_format::{
-    Answer, AnswerError, DecodeError, Decoder, Encoder, Hash, Offer, OfferError, SignatureError,
-    Verdict,
+    Answer, AnswerError, DecodeError, Decoder, Encoder, Hash, Offer, OfferError, PublicKey,
+    SignatureError, Verdict,
 };
 
 use super::{Custody, Holding, VerifiedOffer};
@@ -53,13 +53,13 @@ pub enum CustodyError {
 }
 
 impl Custody {
-    /// The custody's bytes.
+    /// The bytes of what was decided about `agent`.
     ///
     /// # Panics
     /// If the agent was taken 2^32 times or more, which no disk outlives.
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self, agent: &PublicKey) -> Vec<u8> {
         let mut encoder = Encoder::new();
-        encoder.raw(&TAG).u64(self.decided).str(&self.place);
+        encoder.raw(&TAG).raw(agent.as_bytes()).u64(self.decided).str(&self.place);
         let taken = u32::try_from(self.taken.len()).expect("an agent moves fewer than 2^32 times");
         encoder.u32(taken);
         for (epoch, offer) in &self.taken {
@@ -71,12 +71,12 @@ impl Custody {
         encoder.into_bytes()
     }
 
-    /// Reads a custody, with the signatures of what is in it. The number of offers is believed only as far as
-    /// the bytes reach.
+    /// Reads a custody and the agent that it is about, with the signatures of what is in it. The number of
+    /// offers is believed only as far as the bytes reach.
     ///
     /// # Errors
     /// [`CustodyError`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, CustodyError> {
+    pub fn decode(bytes: &[u8]) -> Result<(PublicKey, Self), CustodyError> {
         if !bytes.starts_with(&TAG) {
             return Err(CustodyError::NotACustody);
         }
@@ -87,17 +87,23 @@ impl Custody {
         }
         let mut decoder = Decoder::new(content);
         decoder.fixed(TAG.len());
+        let agent = PublicKey::from_bytes(decoder.array());
         let (decided, place) = (decoder.u64(), decode_place(&mut decoder)?);
         let taken = decode_taken(&mut decoder)?;
         let holding = Holding::decode(&mut decoder)?;
         decoder.finish()?;
         let custody = Self { decided, taken, holding, place };
-        custody.check()?;
-        Ok(custody)
+        custody.check(&agent)?;
+        Ok((agent, custody))
     }
 
-    /// Whether its epochs fit each other.
-    fn check(&self) -> Result<(), CustodyError> {
+    /// Whether it is about one agent, and its epochs fit each other.
+    fn check(&self, agent: &PublicKey) -> Result<(), CustodyError> {
+        if let Holding::Offered { offer, .. } | Holding::Released { offer, .. } = &self.holding
+            && offer.terms().agent != *agent
+        {
+            return Err(CustodyError::Contradiction("the offer is of another agent"));
+        }
         let last_taken = self.taken.last_key_value().map_or(0, |(epoch, _)| *epoch);
         let (held, last) = match &self.holding {
             Holding::Absent => (None, 0),
@@ -199,6 +205,11 @@ mod tests {
     use super::*;
     use crate::handoff::tests::offer;
 
+    /// The agent that the offers are of.
+    fn agent() -> PublicKey {
+        offer(1).terms().agent
+    }
+
     fn accepted(offer: &VerifiedOffer) -> Answer {
         Answer::sign(&NodeKey::from_seed(&[2; 32]), offer.offer().hash(), Verdict::Accepted)
     }
@@ -225,7 +236,7 @@ mod tests {
     #[test]
     fn custodies_round_trip() {
         for custody in custodies() {
-            assert_eq!(Custody::decode(&custody.encode()), Ok(custody));
+            assert_eq!(Custody::decode(&custody.encode(&agent())), Ok((agent(), custody)));
         }
     }
 
@@ -236,14 +247,14 @@ mod tests {
         let holding = Holding::Released { offer: offer(4), answer: Some(accepted(&offer(4))) };
         let place = "quic://host:1".to_owned();
         let custody = Custody { decided: 5, taken, holding, place };
-        assert_eq!(custody.encode(), bytes);
-        assert_eq!(Custody::decode(bytes), Ok(custody));
+        assert_eq!(custody.encode(&agent()), bytes);
+        assert_eq!(Custody::decode(bytes), Ok((agent(), custody)));
     }
 
     #[test]
     fn a_change_of_any_byte_is_noticed() {
         for custody in custodies() {
-            let bytes = custody.encode();
+            let bytes = custody.encode(&agent());
             for index in 0..bytes.len() {
                 let mut other = bytes.clone();
                 other[index] ^= 1;
@@ -262,7 +273,7 @@ mod tests {
 
     /// What `custody` would be without its tag and checksum.
     fn content(custody: &Custody) -> Vec<u8> {
-        let bytes = custody.encode();
+        let bytes = custody.encode(&agent());
         bytes[..bytes.len() - CHECKSUM_BYTES].to_vec()
     }
 
@@ -293,7 +304,7 @@ mod tests {
         };
         let taken = |epochs: [u64; 2]| {
             let mut bytes =
-                [&TAG[..], &9_u64.to_le_bytes(), &[0; 4], &2_u32.to_le_bytes()].concat();
+                [&TAG[..], &[8; 32], &9_u64.to_le_bytes(), &[0; 4], &2_u32.to_le_bytes()].concat();
             for epoch in epochs {
                 bytes.extend([&epoch.to_le_bytes()[..], &[0; 32]].concat());
             }
@@ -302,7 +313,7 @@ mod tests {
         };
         let mut forged = content(&of(Holding::Offered { held: 1, offer: offer(9) }));
         *forged.last_mut().expect("a signature") ^= 1;
-        let state = |kind: u8| [&TAG[..], &[0; 16], &[kind]].concat();
+        let state = |kind: u8| [&TAG[..], &[0; 48], &[kind]].concat();
         for (content, expected) in [
             (content(&of(Holding::Held(10))), above.clone()),
             (content(&of(Holding::Offered { held: 9, offer: offer(9) })), order.clone()),
@@ -328,8 +339,16 @@ mod tests {
             let unsound = content(&Custody { place, ..Custody::default() });
             assert_eq!(Custody::decode(&sealed(&unsound)), Err(CustodyError::Place));
         }
+        let other = igor_format::AgentKey::from_seed(&[1; 32]).public_key();
+        let expected = CustodyError::Contradiction("the offer is of another agent");
+        for holding in [
+            Holding::Offered { held: 1, offer: offer(9) },
+            Holding::Released { offer: offer(9), answer: None },
+        ] {
+            assert_eq!(Custody::decode(&of(holding).encode(&other)), Err(expected.clone()));
+        }
         // The number of offers is believed only as far as the bytes reach.
-        let many = [&TAG[..], &[0; 12], &u32::MAX.to_le_bytes()].concat();
+        let many = [&TAG[..], &[0; 44], &u32::MAX.to_le_bytes()].concat();
         assert_eq!(Custody::decode(&sealed(&many)), Err(DecodeError::ShortRead.into()));
     }
 }

@@ -12,6 +12,7 @@ use igor_core::storage::{Key, StorageError, Version};
 
 use super::part::{key_of, part_of, scopes};
 use super::{Expected, Inventory, Refusal};
+use crate::custody::{CustodyProblem, KeptCustody, kept_custody};
 use crate::survey::list_keys;
 
 /// What a node has of an agent that is announced to it.
@@ -49,9 +50,12 @@ impl Known {
         let agent = &expected.name;
         let bounds = storage.log_bounds(agent).await?;
         let places = inventory.items().iter().filter_map(|item| place(item.part));
+        let kept = custody(storage, agent).await?;
+        // A note that says nothing but that something was to come keeps the name for nobody.
+        let decided = kept.as_ref().filter(|kept| kept.custody != Custody::default());
         let mut known = Self {
-            custody: custody(storage, agent).await?,
-            owner: None,
+            owner: decided.map(|kept| kept.agent),
+            custody: kept.map(|kept| (kept.custody, kept.version)),
             has_identity: false,
             checkpoint: None,
             log_end: bounds.end,
@@ -75,7 +79,7 @@ impl Known {
         if let Some(stored) = storage.get(&Key::Checkpoint(agent.clone())).await? {
             let checkpoint = Checkpoint::decode(&stored.bytes, u64::MAX)
                 .map_err(|error| corrupt(&Key::Checkpoint(agent.clone()), &error))?;
-            self.owner = checkpoint.lineage().map(|lineage| lineage.public_key);
+            self.owner = checkpoint.lineage().map(|lineage| lineage.public_key).or(self.owner);
             self.checkpoint = Some((checkpoint.header().tick, stored.version));
         }
         if let Some(stored) = storage.get(&Key::Identity(agent.clone())).await? {
@@ -175,11 +179,11 @@ impl Known {
 pub(super) async fn custody(
     storage: &dyn Storage,
     agent: &AgentId,
-) -> Result<Option<(Custody, Version)>, Refusal> {
-    let key = Key::Custody(agent.clone());
-    let Some(stored) = storage.get(&key).await? else { return Ok(None) };
-    let custody = Custody::decode(&stored.bytes).map_err(|error| corrupt(&key, &error))?;
-    Ok(Some((custody, stored.version)))
+) -> Result<Option<KeptCustody>, Refusal> {
+    kept_custody(storage, agent).await.map_err(|error| match error {
+        CustodyProblem::Storage(error) => error.into(),
+        error => corrupt(&Key::Custody(agent.clone()), &error),
+    })
 }
 
 fn place(part: Part) -> Option<(Tick, u32)> {

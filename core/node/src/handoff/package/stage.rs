@@ -12,6 +12,7 @@ use super::known::{Known, custody};
 use super::part::{key_of, scopes};
 use super::{Examined, Expected, Inventory, Refusal};
 use crate::commit::commit_one;
+use crate::custody::KeptCustody;
 use crate::open::claim;
 use crate::survey::list_keys;
 
@@ -50,7 +51,7 @@ pub async fn stage(storage: &dyn Storage, examined: Examined) -> Result<Staged, 
     let mut group = Group::new(agent.clone());
     if known.custody.is_none() {
         let key = Key::Custody(agent.clone());
-        group = group.put(key, Custody::default().encode(), Precondition::Absent);
+        group = group.put(key, Custody::default().encode(&expected.agent), Precondition::Absent);
     }
     for key in known.extra.iter().filter(|key| is_obsolete(key, &known)) {
         group = group.delete(key.clone(), Precondition::Always);
@@ -121,7 +122,8 @@ async fn version_of(storage: &dyn Storage, key: &Key) -> Result<Version, Storage
 /// When somebody uses the agent here, or the store fails.
 pub async fn discard(storage: &dyn Storage, agent: &AgentId) -> Result<bool, Refusal> {
     let holds = claim(storage, agent).await?;
-    let Some((custody, version)) = custody(storage, agent).await? else { return Ok(false) };
+    let Some(kept) = custody(storage, agent).await? else { return Ok(false) };
+    let KeptCustody { custody, version, .. } = kept;
     if custody.holding != Holding::Absent || !custody.taken.is_empty() {
         return Ok(false);
     }

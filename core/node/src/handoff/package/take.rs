@@ -54,7 +54,7 @@ impl Complete {
         let held = Precondition::Matches(self.custody.clone());
         group.put(checkpoint, self.checkpoint.encode(), before).put(
             Key::Custody(agent),
-            custody.encode(),
+            custody.encode(&self.expected.agent),
             held,
         )
     }
