@@ -349,7 +349,8 @@ impl Place<'_> {
             Holding::Held(major) => Some(Epoch { major, generation: 0 }),
             _ => None,
         };
-        group = group.put(Key::Custody(agent()), custody.encode(), Precondition::Always);
+        let bytes = custody.encode(&self.examined.contents.facts().public_key);
+        group = group.put(Key::Custody(agent()), bytes, Precondition::Always);
         if let Some(key) = key.filter(|_| !has_identity) {
             let identity = encode_identity(&key).to_vec();
             group = group.put(Key::Identity(agent()), identity, Precondition::Absent);

@@ -8,7 +8,7 @@ use igor_core::format::{
     AgentId, AgentKey, Entry, Epoch, FundId, HistoryFile, OpenSegment, Record,
 };
 use igor_core::handoff::{Custody, CustodyError, Holding};
-use igor_core::storage::{Key, Scope, StorageError};
+use igor_core::storage::{Key, Scope, StorageError, Stored};
 
 use super::NotExported;
 use super::journal;
@@ -52,7 +52,8 @@ pub(super) async fn custody(
     agent: &AgentId,
 ) -> Result<Result<Option<Custody>, CustodyError>, StorageError> {
     let stored = storage.get(&Key::Custody(agent.clone())).await?;
-    Ok(stored.map(|stored| Custody::decode(&stored.bytes)).transpose())
+    let read = |stored: Stored| Custody::decode(&stored.bytes).map(|(_, custody)| custody);
+    Ok(stored.map(read).transpose())
 }
 
 /// The parts of `agent`, which is claimed.
