@@ -473,19 +473,19 @@ fn an_agent_that_another_node_may_have_is_not_brought_back_in_passing() {
         ..Custody::default()
     };
     let other = dear(World::in_memory("wasmi"));
-    put(&other, Key::Custody(agent()), contested.encode());
+    put(&other, Key::Custody(agent()), contested.encode(&key().public_key()));
     let refused = try_import(&other, &bytes, Some(key())).unwrap_err();
     assert!(matches!(refused, ImportError::Elsewhere { .. }), "{refused}");
 
     // What was decided here before stays below the new epoch.
     let absent = Custody { decided: 5, ..Custody::default() };
-    put(&other, Key::Custody(agent()), absent.encode());
+    put(&other, Key::Custody(agent()), absent.encode(&key().public_key()));
     assert_eq!(imported(&other, &bytes).epoch, Some(Epoch { major: 6, generation: 0 }));
     let stored = pollster::block_on(store(&other).get(&Key::Custody(agent()))).unwrap().unwrap();
-    let custody = Custody::decode(&stored.bytes).expect("a custody");
+    let (_, custody) = Custody::decode(&stored.bytes).expect("a custody");
     assert_eq!((custody.decided, custody.holding), (6, Holding::Held(6)));
 
-    put(&world, Key::Custody(agent()), contested.encode());
+    put(&world, Key::Custody(agent()), contested.encode(&key().public_key()));
     let refused = try_export(&world, Some(b"secret")).err().map(|error| error.to_string());
     assert!(refused.is_some_and(|it| it.contains("RECOVERY_REQUIRED")));
     let (_, examined) = read(&exported(&world)).unwrap_or_else(|error| panic!("{error}"));
