@@ -51,6 +51,27 @@ pub enum ReceiptError {
     Unknown(i32),
 }
 
+/// The node did not note that the agent wants to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// The manifest forbids that the agent is moved (-1).
+    #[error("ask to move: the manifest forbids it")]
+    Forbidden,
+    /// The name is longer than 255 bytes (-2).
+    #[error("ask to move: the name is too long")]
+    NameTooLong,
+    /// Only a tick can ask (-3).
+    #[error("ask to move: not in a tick")]
+    NotInTick,
+    /// The price is no amount, or the name has control characters (-6).
+    #[error("ask to move: no price, or no name")]
+    NoSuchWish,
+    /// A number that this version of the ABI does not define.
+    #[error("ask to move: unknown answer {0}")]
+    Unknown(i32),
+}
+
 /// The wall clock, in nanoseconds since 1970 (capability `clock`).
 pub fn clock_now() -> i64 {
     node::clock_now()
@@ -126,4 +147,22 @@ pub fn wallet_receipt(index: u32) -> Result<Vec<u8>, ReceiptError> {
 /// What the node charges, in microcents per second (capability `pricing`).
 pub fn node_price() -> i64 {
     node::node_price()
+}
+
+/// Says that the agent wants to be on another node (capability `migrate`): on one that charges at most
+/// `price_max` microcents per second, 0 for any, and that is `to`, by its NodeId or its operator's name for it,
+/// empty for any. The node may look for a way, and does not say what came of it: who still wants to move asks
+/// again. The wish counts when the tick is committed, and of several the last one.
+///
+/// # Errors
+/// When the manifest forbids it, or the arguments say nothing that could be meant.
+pub fn migrate_request(price_max: i64, to: &str) -> Result<(), MoveError> {
+    match node::migrate_request(price_max, to.as_bytes()) {
+        0 => Ok(()),
+        -1 => Err(MoveError::Forbidden),
+        -2 => Err(MoveError::NameTooLong),
+        -3 => Err(MoveError::NotInTick),
+        -6 => Err(MoveError::NoSuchWish),
+        other => Err(MoveError::Unknown(other)),
+    }
 }

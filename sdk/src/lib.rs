@@ -18,8 +18,8 @@ pub use igor_format::effect_log;
 
 pub use agent::{Agent, StateError, from_state, state_of};
 pub use hostcall::{
-    ENTROPY_BYTES_MAX, RandError, ReceiptError, clock_now, log, node_price, rand_array, rand_bytes,
-    wallet_balance, wallet_receipt, wallet_receipt_count,
+    ENTROPY_BYTES_MAX, MoveError, RandError, ReceiptError, clock_now, log, migrate_request,
+    node_price, rand_array, rand_bytes, wallet_balance, wallet_receipt, wallet_receipt_count,
 };
 
 #[doc(hidden)]

@@ -4,8 +4,8 @@ use std::panic::catch_unwind;
 
 use igor_sdk::mock::Mock;
 use igor_sdk::{
-    ENTROPY_BYTES_MAX, RandError, ReceiptError, clock_now, log, node_price, rand_array, rand_bytes,
-    wallet_balance, wallet_receipt, wallet_receipt_count,
+    ENTROPY_BYTES_MAX, MoveError, RandError, ReceiptError, clock_now, log, migrate_request,
+    node_price, rand_array, rand_bytes, wallet_balance, wallet_receipt, wallet_receipt_count,
 };
 
 /// The message of the panic that `call` ends in.
@@ -21,7 +21,7 @@ fn panic_of<T>(call: fn() -> T) -> String {
 
 #[test]
 fn without_a_mock_each_hostcall_panics_and_names_itself() {
-    let calls: [(&str, fn()); 7] = [
+    let calls: [(&str, fn()); 8] = [
         ("clock_now", || {
             let _ = clock_now();
         }),
@@ -40,6 +40,9 @@ fn without_a_mock_each_hostcall_panics_and_names_itself() {
         }),
         ("node_price", || {
             let _ = node_price();
+        }),
+        ("migrate_request", || {
+            let _ = migrate_request(0, "");
         }),
     ];
     for (name, call) in calls {
@@ -135,4 +138,20 @@ fn wallet_and_price_answer_what_they_were_set_to() {
     node.add_receipt([5; 65_537]);
     assert_eq!(wallet_receipt(2), Ok(vec![4; 65_536]));
     assert_eq!(wallet_receipt(3), Err(ReceiptError::TooLarge));
+}
+
+#[test]
+fn wishes_to_move_are_noted_or_refused_as_a_node_does() {
+    let node = Mock::new().install();
+    assert_eq!(migrate_request(500, ""), Ok(()));
+    assert_eq!(migrate_request(0, "paris"), Ok(()));
+    assert_eq!(migrate_request(-1, ""), Err(MoveError::NoSuchWish));
+    assert_eq!(migrate_request(1 << 53, ""), Err(MoveError::NoSuchWish));
+    assert_eq!(migrate_request(0, "\n"), Err(MoveError::NoSuchWish));
+    assert_eq!(migrate_request(0, &"x".repeat(256)), Err(MoveError::NameTooLong));
+    assert_eq!(node.take_wishes(), [(500, String::new()), (0, "paris".to_owned())]);
+    assert_eq!(node.take_wishes(), []);
+    drop(node);
+    let _node = Mock::new().without_moves().install();
+    assert_eq!(migrate_request(0, ""), Err(MoveError::Forbidden));
 }

@@ -20,7 +20,8 @@ use crate::world::{Guest, Past, World, engine};
 
 /// Every capability that needs nothing from outside the node.
 const ALL: &str = r#"{"capabilities":{"clock":{"version":1},"rand":{"version":1},
-    "log":{"version":1},"wallet":{"version":1},"pricing":{"version":1}}}"#;
+    "log":{"version":1},"wallet":{"version":1},"pricing":{"version":1},
+    "migrate":{"version":1}}}"#;
 
 /// An engine with its name.
 pub type Named = (Arc<dyn Engine>, String);
@@ -162,6 +163,8 @@ impl Text<'_> {
               (import "igor" "wallet_receipt"
                 (func $wallet_receipt (param i32 i32 i32) (result i32)))
               (import "igor" "node_price" (func $node_price (result i64)))
+              (import "igor" "migrate_request"
+                (func $migrate_request (param i64 i32 i32) (result i32)))
               (memory (export "memory") 1)
               (global $hidden (mut i64) (i64.const 0))
               (data (i32.const 64) "tick")

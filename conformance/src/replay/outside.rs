@@ -46,6 +46,10 @@ fn calls_that_fail_or_do_nothing_are_repeated(subject: &ReplaySubject) {
         "(call $wallet_receipt (i32.const 0) (i32.const 128) (i32.const 0))",
         "(call $wallet_receipt (i32.const 99) (i32.const 128) (i32.const 1024))",
         "(call $wallet_receipt (i32.const 0) (i32.const -1) (i32.const 1024))",
+        "(call $migrate_request (i64.const 500) (i32.const 64) (i32.const 4))",
+        "(call $migrate_request (i64.const 0) (i32.const 0) (i32.const 0))",
+        "(call $migrate_request (i64.const -1) (i32.const 0) (i32.const 0))",
+        "(call $migrate_request (i64.const 0) (i32.const -1) (i32.const 8))",
         "(i32.wrap_i64 (call $wallet_balance))",
         "(i32.wrap_i64 (call $node_price))",
     ];

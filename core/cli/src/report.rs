@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use igor_core::Clock;
 use igor_core::format::AgentId;
-use igor_node::{Granted, RunEvent, Started, Stopped, Ticked, Verdict, Verification};
+use igor_node::{Granted, MoveWish, RunEvent, Started, Stopped, Ticked, Verdict, Verification};
 use serde::Serialize;
 
 use crate::output::{Format, Output, Reader, SCHEMA};
@@ -60,6 +60,7 @@ impl<'a> Report<'a> {
             }
             RunEvent::Paused(tick) => format!("pauses after tick {tick}"),
             RunEvent::Unpaused(tick) => format!("goes on after tick {tick}"),
+            RunEvent::AsksToMove { tick, wish } => asks_text(tick.0, wish),
             RunEvent::Granted(granted) => granted_text(granted),
             RunEvent::NotGranted(denied) => {
                 format!("was not given {}: {}", denied.amount, text::one_line(&denied.reason))
@@ -92,6 +93,11 @@ impl<'a> Report<'a> {
             }
             RunEvent::Paused(tick) => Event::Paused { tick: tick.0 },
             RunEvent::Unpaused(tick) => Event::Unpaused { tick: tick.0 },
+            RunEvent::AsksToMove { tick, wish } => Event::AsksToMove {
+                tick: tick.0,
+                node: wish.node.clone(),
+                price_max: wish.price_max.map(|price| price.microcents().get()),
+            },
             RunEvent::Granted(granted) => Event::Funded(FundedLine::from(granted)),
             RunEvent::NotGranted(denied) => Event::NotFunded {
                 tick: denied.tick.0,
@@ -134,6 +140,13 @@ fn granted_text(granted: &Granted) -> String {
     format!("was given {amount} at tick {tick}: {before} -> {budget}")
 }
 
+fn asks_text(tick: u64, wish: &MoveWish) -> String {
+    let node = wish.node.as_deref().map_or("another node".to_owned(), text::escape);
+    let price =
+        wish.price_max.map_or(String::new(), |most| format!(" for at most {most} per second"));
+    format!("asks at tick {tick} to move to {node}{price}")
+}
+
 /// What people should see of a check: only what is not as it should be.
 fn verified_text(verification: &Verification) -> Option<String> {
     let Verification { from, to, engine, verdict, .. } = verification;
@@ -172,6 +185,7 @@ enum Event {
     Checkpoint { tick: u64, hash: String },
     Paused { tick: u64 },
     Unpaused { tick: u64 },
+    AsksToMove { tick: u64, node: Option<String>, price_max: Option<i64> },
     Funded(FundedLine),
     NotFunded { tick: u64, amount: i64, fund_id: String, reason: String },
     Notice { message: String },

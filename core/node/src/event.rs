@@ -5,6 +5,7 @@ use std::fmt;
 
 use igor_core::format::{AgentId, FundId, Gas, Hash, Microcents, Nanos, Price, Tick};
 
+use crate::hostcall::MoveWish;
 use crate::verify::Verification;
 
 /// Something that happened to an agent.
@@ -41,6 +42,13 @@ pub enum RunEvent {
     Notice(String),
     /// Something was checked by re-execution.
     Verified(Verification),
+    /// The agent wants to be on another node. It says so in one tick, and again if it still wants to.
+    AsksToMove {
+        /// The tick, which is committed.
+        tick: Tick,
+        /// Where to.
+        wish: MoveWish,
+    },
     /// The run is over.
     Stopped(Stopped),
 }

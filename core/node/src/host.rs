@@ -50,13 +50,15 @@ impl Wallet {
     }
 }
 
-/// Which capabilities change how WASI is served.
+/// What a manifest grants, beyond the imports it lets in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Granted {
     /// WASI clocks show the node's time.
     pub(crate) clock: bool,
     /// WASI random bytes come from the node.
     pub(crate) rand: bool,
+    /// The agent may be moved to other nodes.
+    pub(crate) moves: bool,
 }
 
 /// Lines that a guest logged in one operation.
@@ -75,6 +77,8 @@ pub(crate) struct NodeHost {
     pub(crate) recorder: Recorder,
     pub(crate) wallet: Wallet,
     pub(crate) granted: Granted,
+    /// Whether the operation is a tick.
+    pub(crate) is_ticking: bool,
     pub(crate) stand_in: StandIn,
     pub(crate) wasi_lines: LineBuffers,
     pub(crate) outbox: Outbox,
@@ -101,6 +105,7 @@ impl NodeHost {
             environment: environment.clone(),
             wallet: Wallet::default(),
             granted,
+            is_ticking: false,
             stand_in,
             wasi_lines: LineBuffers::default(),
             outbox: Outbox::default(),
@@ -120,6 +125,7 @@ impl NodeHost {
             None => self.recorder.begin(),
             Some(record) => self.recorder.load(record),
         }
+        self.is_ticking = matches!(operation, Operation::Tick(_));
         self.stand_in.begin(operation);
         self.wallet = wallet;
         self.outbox = Outbox::default();

@@ -49,7 +49,7 @@ pub use driver::{Command, Driver, Event, Plan};
 pub use event::{Granted, NotGranted, RunEvent, Started, StopReason, Stopped, Ticked};
 pub use fund::{Funded, FundingError, fund};
 pub use host::{Environment, GuestIdentity};
-pub use hostcall::Hostcall;
+pub use hostcall::{Hostcall, MoveWish};
 pub use incarnation::{Failure, Incarnation, Opening, Report, TickOutput};
 pub use launch::{LaunchError, Launched, NamedEngine, Node, check, launch};
 pub use lockstep::lockstep;

@@ -74,7 +74,11 @@ impl CheckedModule {
         let offered = abi::check_exports(&prepared)?;
         let is_declared = |name: &str| manifest.capability(name).is_some();
         let bindings = abi::bind_imports(&prepared, is_declared)?.into();
-        let granted = Granted { clock: is_declared("clock"), rand: is_declared("rand") };
+        let granted = Granted {
+            clock: is_declared("clock"),
+            rand: is_declared("rand"),
+            moves: manifest.migration_policy().is_none_or(|policy| policy.enabled),
+        };
         Ok(Self { prepared, bindings, offered, granted })
     }
 

@@ -19,6 +19,8 @@ unsafe extern "C" {
     fn host_wallet_receipt(index: i32, buffer: *mut u8, capacity: usize) -> i32;
     #[link_name = "node_price"]
     safe fn host_node_price() -> i64;
+    #[link_name = "migrate_request"]
+    fn host_migrate_request(price_max: i64, name: *const u8, length: usize) -> i32;
 }
 
 pub(crate) fn clock_now() -> i64 {
@@ -50,4 +52,9 @@ pub(crate) fn wallet_receipt(index: i32, buffer: &mut [u8]) -> i32 {
 
 pub(crate) fn node_price() -> i64 {
     host_node_price()
+}
+
+pub(crate) fn migrate_request(price_max: i64, name: &[u8]) -> i32 {
+    // SAFETY: the node reads `len` bytes from the pointer on, all of them the name's.
+    unsafe { host_migrate_request(price_max, name.as_ptr(), name.len()) }
 }

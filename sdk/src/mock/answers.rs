@@ -5,6 +5,9 @@ use alloc::string::String;
 use crate::ENTROPY_BYTES_MAX;
 use crate::mock::{NODE, Node};
 
+/// Bytes of the longest name of a node.
+const MOVE_NAME_BYTES_MAX: usize = 255;
+
 fn ask<T>(hostcall: &str, answer: impl FnOnce(&mut Node) -> T) -> T {
     NODE.with_borrow_mut(|node| match node {
         Some(node) => answer(node),
@@ -57,4 +60,21 @@ pub(crate) fn wallet_receipt(index: i32, buffer: &mut [u8]) -> i32 {
 
 pub(crate) fn node_price() -> i64 {
     ask("node_price", |node| node.price)
+}
+
+pub(crate) fn migrate_request(price_max: i64, name: &[u8]) -> i32 {
+    let Ok(name) = core::str::from_utf8(name) else { return -6 };
+    ask("migrate_request", |node| {
+        if !node.may_move {
+            return -1;
+        }
+        if name.len() > MOVE_NAME_BYTES_MAX {
+            return -2;
+        }
+        if !(0..1 << 53).contains(&price_max) || name.chars().any(char::is_control) {
+            return -6;
+        }
+        node.wishes.push((price_max, String::from(name)));
+        0
+    })
 }

@@ -28,6 +28,8 @@ struct Node {
     receipts: Vec<Vec<u8>>,
     price: i64,
     log: Vec<String>,
+    may_move: bool,
+    wishes: Vec<(i64, String)>,
 }
 
 /// A node to be installed. By default its clock starts at one second and advances by one second
@@ -45,6 +47,8 @@ impl Mock {
             receipts: Vec::new(),
             price: 0,
             log: Vec::new(),
+            may_move: true,
+            wishes: Vec::new(),
         })
     }
 
@@ -111,6 +115,13 @@ impl Mock {
         self
     }
 
+    /// The manifest forbids that the agent is moved.
+    #[must_use]
+    pub fn without_moves(mut self) -> Self {
+        self.0.may_move = false;
+        self
+    }
+
     /// Answers hostcalls on this thread until the returned value is dropped.
     ///
     /// # Panics
@@ -140,6 +151,11 @@ impl Installed {
     /// The log lines written so far, and forgets them.
     pub fn take_log(&self) -> Vec<String> {
         change(|node| core::mem::take(&mut node.log))
+    }
+
+    /// Where the agent asked to go so far, by price and name, and forgets it.
+    pub fn take_wishes(&self) -> Vec<(i64, String)> {
+        change(|node| core::mem::take(&mut node.wishes))
     }
 
     /// Changes the clock as [`Mock::clock_steps`] does.

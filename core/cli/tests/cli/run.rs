@@ -193,3 +193,22 @@ fn what_is_set_but_the_same_is_no_contradiction() {
     let events = place.ran(&module, &["--ticks", "1"]);
     assert_eq!(only(&events, "started")["meter"], "gas", "what it was created with stays");
 }
+
+#[test]
+fn an_agent_that_wants_to_move_is_heard() {
+    let place = Place::new();
+    let text = include_str!("../../../../conformance/fixtures/node/restless.wat");
+    let module = place.module("restless", text);
+    place.write("restless.manifest.json", br#"{"capabilities":{"migrate":{"version":1}}}"#);
+    let events = place.ran(&module, &["--ticks", "3"]);
+    let asked: Vec<_> = events.iter().filter(|event| event["event"] == "asks_to_move").collect();
+    let fields =
+        |event: &Value| (event["tick"].clone(), event["node"].clone(), event["price_max"].clone());
+    let expected = [(2.into(), Value::Null, 500.into()), (3.into(), "paris".into(), Value::Null)];
+    assert_eq!(asked.into_iter().map(fields).collect::<Vec<_>>(), expected);
+    let data = place.data();
+    let more = ["run", &module, "--checkpoint-dir", &data, "--tick-interval", "0", "--ticks", "3"];
+    let text = ask(more).done();
+    assert!(text.contains("asks at tick 4 to move to another node for at most 0.000500"), "{text}");
+    assert!(text.contains("asks at tick 6 to move to paris\n"), "{text}");
+}

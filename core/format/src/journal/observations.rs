@@ -32,6 +32,8 @@ impl ObservationKind {
     pub const WASI_RANDOM: Self = Self(11);
     /// WASI `fd_write` to stdout or stderr: a line, sent out.
     pub const WASI_WRITE: Self = Self(12);
+    /// `migrate_request`: i64 microcents per second and the name of a node, sent out.
+    pub const MIGRATE_REQUEST: Self = Self(13);
 }
 
 /// The observations of one operation, in order.

@@ -22,6 +22,7 @@ use igor_core::handoff::{Custody, VerifiedOffer};
 use igor_core::storage::{Batch, Committed, StorageError};
 
 use crate::event::{RunEvent, Started, StopReason, Stopped, Ticked};
+use crate::hostcall::asked;
 use crate::incarnation::{Report, TickOutput};
 use crate::ledger::{Departure, Ledger};
 use crate::purse::Purse;
@@ -495,6 +496,7 @@ impl Driver {
             state_hash: Hash::of(&state),
             more,
         };
+        let wish = asked(&settled.observations);
         let before = self.state.replace(state);
         self.check_tick(&ticked, &settled.observations, before);
         self.ledger.write(|| {
@@ -510,6 +512,9 @@ impl Driver {
         });
         self.show(tick, lines);
         self.emit(RunEvent::Ticked(ticked));
+        if let Some(wish) = wish {
+            self.emit(RunEvent::AsksToMove { tick, wish });
+        }
         let interval_ns = if more {
             self.plan.tick_interval_ns.min(MORE_WORK_NS)
         } else {

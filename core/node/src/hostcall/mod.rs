@@ -4,8 +4,12 @@
 
 mod clock;
 mod log;
+mod migrate;
 mod rand;
 mod wallet;
+
+pub use migrate::MoveWish;
+pub(crate) use migrate::asked;
 
 use igor_core::Trap;
 use igor_core::engine::{Caller, Value};
@@ -22,6 +26,8 @@ pub enum Hostcall {
     ClockNow,
     /// `log_emit(ptr, len)`
     LogEmit,
+    /// `migrate_request(price_max, ptr, len) -> i32`
+    MigrateRequest,
     /// `node_price() -> i64`
     NodePrice,
     /// `rand_bytes(ptr, len) -> i32`
@@ -36,9 +42,10 @@ pub enum Hostcall {
 
 impl Hostcall {
     /// Every hostcall.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ClockNow,
         Self::LogEmit,
+        Self::MigrateRequest,
         Self::NodePrice,
         Self::RandBytes,
         Self::WalletBalance,
@@ -56,6 +63,7 @@ impl Hostcall {
         match self {
             Self::ClockNow => "clock_now",
             Self::LogEmit => "log_emit",
+            Self::MigrateRequest => "migrate_request",
             Self::NodePrice => "node_price",
             Self::RandBytes => "rand_bytes",
             Self::WalletBalance => "wallet_balance",
@@ -69,6 +77,7 @@ impl Hostcall {
         match self {
             Self::ClockNow => "clock",
             Self::LogEmit => "log",
+            Self::MigrateRequest => "migrate",
             Self::NodePrice => "pricing",
             Self::RandBytes => "rand",
             Self::WalletBalance | Self::WalletReceipt | Self::WalletReceiptCount => "wallet",
@@ -80,6 +89,7 @@ impl Hostcall {
         match self {
             Self::ClockNow | Self::NodePrice | Self::WalletBalance => function_type("", "I"),
             Self::LogEmit => function_type("ii", ""),
+            Self::MigrateRequest => function_type("Iii", "i"),
             Self::RandBytes => function_type("ii", "i"),
             Self::WalletReceipt => function_type("iii", "i"),
             Self::WalletReceiptCount => function_type("", "i"),
@@ -101,6 +111,11 @@ impl Hostcall {
             Self::LogEmit => {
                 let (pointer, length) = (arguments.u32(0), arguments.u32(1));
                 log::emit(host, pointer, length, caller).map(|()| None)
+            }
+            Self::MigrateRequest => {
+                let (pointer, length) = (arguments.u32(1), arguments.u32(2));
+                let code = migrate::request(host, arguments.i64(0), pointer, length, caller)?;
+                Ok(Some(Value::I32(code)))
             }
             Self::NodePrice => wallet::price(host).map(|price| Some(Value::I64(price))),
             Self::RandBytes => {

@@ -1,0 +1,36 @@
+;; expect: ticks
+;; attack: 17
+;; grants: migrate
+;; Every bad pointer, length, price and name to migrate_request. It checks the answers itself.
+(module
+  (import "igor" "migrate_request" (func $migrate_request (param i64 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "a name")
+  (data (i32.const 80) "a\1b[2J")
+  (data (i32.const 96) "\ff\fe")
+  ;; Outside of a tick nothing is asked for, not even by bad arguments.
+  (func (export "agent_init")
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 0) (i32.const 0)) (i32.const -3)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const -1) (i32.const -1) (i32.const -1)) (i32.const -3)) (then (unreachable))))
+  (func (export "agent_tick") (result i32)
+    (i64.store (i32.const 0) (i64.add (i64.load (i32.const 0)) (i64.const 1)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 64) (i32.const 256)) (i32.const -2)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 0) (i32.const -1)) (i32.const -2)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const -1) (i32.const 1)) (i32.const -4)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 65536) (i32.const 1)) (i32.const -4)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 65535) (i32.const 2)) (i32.const -4)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const -1) (i32.const 255)) (i32.const -4)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const -1) (i32.const 64) (i32.const 6)) (i32.const -6)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0x8000000000000000) (i32.const 64) (i32.const 6)) (i32.const -6)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0x7fffffffffffffff) (i32.const 64) (i32.const 6)) (i32.const -6)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 9007199254740992) (i32.const 64) (i32.const 6)) (i32.const -6)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 80) (i32.const 5)) (i32.const -6)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 96) (i32.const 2)) (i32.const -6)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 9007199254740991) (i32.const 64) (i32.const 6)) (i32.const 0)) (then (unreachable)))
+    (if (i32.ne (call $migrate_request (i64.const 0) (i32.const 65536) (i32.const 0)) (i32.const 0)) (then (unreachable)))
+    (i32.const 0))
+  (func (export "agent_checkpoint") (result i32) (i32.const 8))
+  (func (export "agent_checkpoint_ptr") (result i32) (i32.const 0))
+  (func (export "agent_resume") (param i32 i32)
+    (if (local.get 1) (then (i64.store (i32.const 0) (i64.load (local.get 0))))))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024)))
