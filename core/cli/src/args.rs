@@ -4,6 +4,7 @@
 
 mod export;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 use igor_core::format::{AgentId, Did, Microcents};
 
 use crate::command::simulate;
+use crate::control::tcp;
 use crate::exit;
 use crate::output::Format;
 
@@ -327,6 +329,8 @@ pub(crate) struct FundArgs {
     /// The storage that keeps the agent [default: fs]
     #[arg(long, value_name = "NAME")]
     pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
 }
 
 /// Where a node runs.
@@ -335,6 +339,19 @@ pub(crate) struct PlaceArgs {
     /// The directory that the node runs on [default: checkpoints]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) checkpoint_dir: Option<String>,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+/// How a node is reached, if not over the socket of its directory.
+#[derive(Debug, Args)]
+pub(crate) struct ControlArgs {
+    /// Reach the node at this address, such as 7400 or HOST:7400 [default: by its directory]
+    #[arg(long, value_name = "ADDR", value_parser = tcp::address)]
+    pub(crate) control: Option<SocketAddr>,
+    /// Show the token in this file there [default: .igor/.control-token in the directory]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control")]
+    pub(crate) control_token_file: Option<PathBuf>,
 }
 
 /// Arguments of commands about one agent of a running node.
@@ -382,6 +399,12 @@ pub(crate) struct ServeArgs {
     /// Time from the first such attempt to the second; it doubles from one to the next [default: 1s]
     #[arg(long, value_name = "TIME")]
     pub(crate) migration_retry_delay: Option<String>,
+    /// Answer at this TCP address, too, such as 7400: unencrypted, to who shows the token [default: no]
+    #[arg(long, value_name = "ADDR", value_parser = tcp::address)]
+    pub(crate) control_listen: Option<SocketAddr>,
+    /// Keep the token in this file; made if it is not there [default: .igor/.control-token]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_listen")]
+    pub(crate) control_token_file: Option<PathBuf>,
     /// How many threads run guest code [default: one for each core]
     #[arg(long, value_name = "N", value_parser = guest_threads)]
     pub(crate) guest_threads: Option<usize>,
@@ -685,6 +708,7 @@ Examples:
   igor node
   igor node --checkpoint-dir /var/lib/igor --tick-interval 500ms
   igor node --output json | jq 'select(.event == \"stopped\")'
+  igor node --control-listen 7400
 
 What ran when the node ended runs again. Nobody else may use the directory meanwhile; `igor start`,
 `ps`, `logs`, `stop` and the others talk to the node through a socket that only this user can open.
@@ -693,7 +717,8 @@ SIGTERM or Ctrl-C: every agent comes to a checkpoint, then the node ends. A seco
 const PS_EXAMPLES: &str = "\
 Examples:
   igor ps
-  igor ps --checkpoint-dir /var/lib/igor --output json | jq '.agents[].agent_id'";
+  igor ps --checkpoint-dir /var/lib/igor --output json | jq '.agents[].agent_id'
+  igor ps --control 7400 --control-token-file token";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:

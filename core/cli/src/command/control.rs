@@ -10,7 +10,9 @@ use igor_core::format::{AgentId, Microcents};
 use serde::Serialize;
 
 use crate::agent;
-use crate::args::{Common, LogsArgs, OneAgentArgs, PlaceArgs, RmArgs, StartArgs, StopArgs};
+use crate::args::{
+    Common, ControlArgs, LogsArgs, OneAgentArgs, PlaceArgs, RmArgs, StartArgs, StopArgs,
+};
 use crate::control::client::{Client, path_of};
 use crate::control::wire::{self, Listing, LogKind, LogLine, Logs, Removed, State, Status};
 use crate::exit::Exit;
@@ -31,7 +33,7 @@ const NOTHING: Option<&()> = None;
 /// The node of the directory in force, and where to print.
 fn ready(place: &PlaceArgs, common: &Common) -> Result<(Client, Output), Problem> {
     let (dir, output) = place_of(place, common)?;
-    Ok((Client::of(&dir)?, output))
+    Ok((Client::of(&place.control, &dir)?, output))
 }
 
 fn place_of(place: &PlaceArgs, common: &Common) -> Result<(PathBuf, Output), Problem> {
@@ -148,13 +150,14 @@ pub(crate) fn rm(args: &RmArgs, common: &Common) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-/// Adds budget to an agent through the node that runs on `dir`, if one does.
+/// Adds budget to an agent through the node at the address that is given, or that runs on `dir`, if one does.
 pub(crate) fn fund(
+    control: &ControlArgs,
     dir: &Path,
     agent: &AgentId,
     amount: Microcents,
 ) -> Result<Option<wire::Funded>, Problem> {
-    let Some(node) = Client::find(dir) else { return Ok(None) };
+    let Some(node) = Client::choose(control, dir)? else { return Ok(None) };
     let body = wire::Fund { amount: amount.get() };
     node.ask(Method::POST, &path_of(agent, "/fund"), Some(&body)).map(Some)
 }

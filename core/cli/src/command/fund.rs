@@ -28,7 +28,7 @@ pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
     let dir = config.run().checkpoint_dir.clone();
-    if let Some(body) = control::fund(&dir, &args.agent_id, args.units)? {
+    if let Some(body) = control::fund(&args.control, &dir, &args.agent_id, args.units)? {
         return tell(&body, &output);
     }
     let scene = Scene { agent: args.agent_id.clone(), dir, module: None };

@@ -1,6 +1,7 @@
 //! `igor node`: runs the agents of a directory until it is asked to end.
 
 use crate::args::{Common, ServeArgs};
+use crate::control::token::Token;
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::node;
@@ -31,5 +32,10 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
     let anyone = "agent".parse().map_err(|error| Problem::new(error, ""))?;
     let scene = Scene { agent: anyone, dir: dir.clone(), module: None };
     let assembly = Assembly::new(config, &plugins, &scene)?;
-    node::run(node::Plan { assembly, dir, scene, guest_threads: args.guest_threads }, &output)
+    let control = args.control_listen.map(|address| {
+        let file = args.control_token_file.clone().unwrap_or_else(|| Token::file(&dir));
+        (address, file)
+    });
+    let guest_threads = args.guest_threads;
+    node::run(node::Plan { assembly, dir, scene, guest_threads, control }, &output)
 }

@@ -1,8 +1,10 @@
-//! Talks to a running node from a command: finds it by its directory, asks, and turns a refusal into
+//! Talks to a running node from a command: finds it by its directory or at its address, asks, and turns a refusal into
 //! what the command line says. It knows nothing of what is asked.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -11,32 +13,61 @@ use hyper_util::rt::TokioIo;
 use igor_core::format::AgentId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::address;
 use super::server::is_own_user;
+use super::token::Token;
 use super::wire::{Failure, LogLine};
+use crate::args::ControlArgs;
 use crate::output::Reader;
 use crate::problem::Problem;
 
-/// A node that runs on a directory.
+/// How long a node at an address may take to be reached.
+const REACHED: Duration = Duration::from_secs(10);
+
+/// A running node.
 pub(crate) struct Client {
-    dir: PathBuf,
-    socket: PathBuf,
+    way: Way,
+    /// Which node it is, as in `on checkpoints`.
+    place: String,
+    /// How to start it.
+    way_out: String,
+}
+
+/// How it is reached.
+enum Way {
+    Socket(PathBuf),
+    Address(SocketAddr, Token),
 }
 
 impl Client {
+    /// The node at the address that is given, or else the one that runs on `dir`, if there is one.
+    pub(crate) fn choose(args: &ControlArgs, dir: &Path) -> Result<Option<Self>, Problem> {
+        let Some(address) = args.control else { return Ok(Self::find(dir)) };
+        let file = args.control_token_file.clone().unwrap_or_else(|| Token::file(dir));
+        let token = Token::read(&file)?;
+        Ok(Some(Self {
+            way: Way::Address(address, token),
+            place: format!("at {address}"),
+            way_out: format!("Start one with `igor node --control-listen {address}`."),
+        }))
+    }
+
+    /// The same; there must be one.
+    pub(crate) fn of(args: &ControlArgs, dir: &Path) -> Result<Self, Problem> {
+        let place = format!("on {}", dir.display());
+        Self::choose(args, dir)?.ok_or_else(|| no_node(&place, &way_out(dir)))
+    }
+
     /// The node that runs on `dir`, if there is one.
-    pub(crate) fn find(dir: &Path) -> Option<Self> {
+    fn find(dir: &Path) -> Option<Self> {
         let socket = address::noted(dir)?;
         // A node that was killed leaves its note behind.
         std::os::unix::net::UnixStream::connect(&socket).ok()?;
-        Some(Self { dir: dir.to_owned(), socket })
-    }
-
-    /// The node that runs on `dir`, which must be there.
-    pub(crate) fn of(dir: &Path) -> Result<Self, Problem> {
-        Self::find(dir).ok_or_else(|| no_node(dir))
+        let place = format!("on {}", dir.display());
+        Some(Self { way: Way::Socket(socket), place, way_out: way_out(dir) })
     }
 
     /// Asks for something and reads the answer.
@@ -99,43 +130,65 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Response<Incoming>, Problem> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|_| no_node(&self.dir))?;
-        if !is_own_user(&stream) {
-            return Err(self.failed("another user's process listens there"));
-        }
-        let connected = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = connected.map_err(|error| self.failed(error))?;
-        tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "igor")
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| self.failed(error))?;
+            .header("content-type", "application/json");
+        let no_node = || no_node(&self.place, &self.way_out);
+        let body = Full::new(Bytes::from(body));
+        match &self.way {
+            Way::Socket(socket) => {
+                let stream = UnixStream::connect(socket).await.map_err(|_| no_node())?;
+                if !is_own_user(&stream) {
+                    return Err(self.failed("another user's process listens there"));
+                }
+                self.exchange(stream, request.body(body)).await
+            }
+            Way::Address(address, token) => {
+                let reached = tokio::time::timeout(REACHED, TcpStream::connect(address)).await;
+                let stream = reached.map_err(|_| no_node())?.map_err(|_| no_node())?;
+                let request = request.header("authorization", token.header().as_str());
+                self.exchange(stream, request.body(body)).await
+            }
+        }
+    }
+
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        request: hyper::http::Result<Request<Full<Bytes>>>,
+    ) -> Result<Response<Incoming>, Problem>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let request = request.map_err(|error| self.failed(error))?;
+        let connected = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = connected.map_err(|error| self.failed(error))?;
+        tokio::spawn(connection);
         sender.send_request(request).await.map_err(|error| self.failed(error))
     }
 
     fn wait_for<T>(&self, body: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
-        let runtime = builder.enable_io().build().map_err(|error| self.failed(error))?;
+        let runtime = builder.enable_all().build().map_err(|error| self.failed(error))?;
         runtime.block_on(body)
     }
 
     fn failed(&self, error: impl fmt::Display) -> Problem {
         Problem::new(
-            format_args!("talk to the node on {}: {error}", self.dir.display()),
+            format_args!("talk to the node {}: {error}", self.place),
             "See what `igor node` printed, and start it again if it is gone.",
         )
     }
 }
 
-fn no_node(dir: &Path) -> Problem {
-    let dir = dir.display();
-    Problem::new(
-        format_args!("no node runs on {dir}"),
-        format!("Start one with `igor node --checkpoint-dir {dir}`."),
-    )
+fn no_node(place: &str, way_out: &str) -> Problem {
+    Problem::new(format_args!("no node runs {place}"), way_out)
+}
+
+fn way_out(dir: &Path) -> String {
+    format!("Start one with `igor node --checkpoint-dir {}`.", dir.display())
 }
 
 /// The path of what concerns one agent.

@@ -12,6 +12,8 @@ use crate::problem::Problem;
 pub(crate) enum Code {
     /// The request cannot be understood.
     BadRequest,
+    /// The request does not carry the token.
+    Unauthorized,
     /// There is no such route.
     NoRoute,
     /// The route knows no such method.
@@ -41,6 +43,7 @@ impl Code {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
             Self::NoRoute => "no_route",
             Self::NoMethod => "no_method",
             Self::NoAgent => "no_agent",
@@ -59,6 +62,7 @@ impl Code {
     pub(crate) const fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
             Self::NoRoute | Self::NoAgent => 404,
             Self::NoMethod => 405,
             Self::AlreadyRuns | Self::NotRunning | Self::StillRuns => 409,
@@ -116,8 +120,9 @@ pub(crate) mod tests {
     use super::*;
 
     /// Every code.
-    pub(crate) const CODES: [Code; 12] = [
+    pub(crate) const CODES: [Code; 13] = [
         Code::BadRequest,
+        Code::Unauthorized,
         Code::NoRoute,
         Code::NoMethod,
         Code::NoAgent,

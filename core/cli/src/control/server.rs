@@ -1,5 +1,5 @@
-//! Listens for the control API on a unix socket and speaks HTTP: who may connect, how large and how slow
-//! a request may be. What is answered is decided in [`super::routes`].
+//! Listens for the control API and speaks HTTP: who may connect over the unix socket, or ask over TCP, and how large
+//! and how slow a request may be. What is answered is decided in [`super::routes`].
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,15 +8,18 @@ use std::time::Duration;
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue, WWW_AUTHENTICATE};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::address::Address;
 use super::refusal::{Code, Refusal};
 use super::routes;
+use super::token::Token;
 use crate::node::station::Station;
 use crate::problem::Problem;
 
@@ -26,7 +29,7 @@ const REQUEST_BYTES_MAX: usize = 24 << 20;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long a request may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
-/// How many connections there may be.
+/// How many connections there may be of each kind, so that nobody from elsewhere takes the user's.
 const CONNECTIONS_MAX: usize = 256;
 /// How long nobody is accepted after an attempt that failed, as for want of descriptors.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -55,7 +58,7 @@ pub(crate) async fn serve(listener: UnixListener, station: Arc<Station>) {
             Ok((stream, _)) if is_own_user(&stream) => {
                 let station = Arc::clone(&station);
                 tokio::spawn(async move {
-                    connection(stream, station).await;
+                    connection(stream, station, None).await;
                     drop(place);
                 });
             }
@@ -68,26 +71,67 @@ pub(crate) async fn serve(listener: UnixListener, station: Arc<Station>) {
     }
 }
 
+/// Answers whoever connects over TCP and carries the token.
+pub(crate) async fn serve_tcp(listener: TcpListener, station: Arc<Station>, token: Token) {
+    let (places, token) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), Arc::new(token));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (station, token) = (Arc::clone(&station), Arc::clone(&token));
+                tokio::spawn(async move {
+                    connection(stream, station, Some(token)).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("accept on the control address: {error}");
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+}
+
 /// Whether the process at the other end is this user's.
 pub(super) fn is_own_user(stream: &UnixStream) -> bool {
     let own = rustix::process::getuid().as_raw();
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own)
 }
 
-async fn connection(stream: UnixStream, station: Arc<Station>) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&station)));
+/// Answers one who connected; with a token, only the requests that carry it.
+async fn connection<S>(stream: S, station: Arc<Station>, token: Option<Arc<Token>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(move |request| answer(request, Arc::clone(&station), token.clone()));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(ARRIVAL).max_buf_size(HEAD_BYTES_MAX);
     if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!("a connection to the control socket ended: {error}");
+        tracing::debug!("a control connection ended: {error}");
     }
+}
+
+/// What is answered without reading on to who does not carry the token.
+fn unauthorized() -> Response<Body> {
+    let message = "the request does not carry the node's token";
+    let way_out = "Give the token's file with --control-token-file.";
+    let mut response = routes::refuse(&Refusal::new(Code::Unauthorized, message, way_out));
+    let headers = response.headers_mut();
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 async fn answer(
     request: Request<Incoming>,
     station: Arc<Station>,
+    token: Option<Arc<Token>>,
 ) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
+    let shown = head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    if token.is_some_and(|token| !token.is_in(shown)) {
+        return Ok(unauthorized());
+    }
     let arrived = tokio::time::timeout(ARRIVAL, Limited::new(body, REQUEST_BYTES_MAX).collect());
     let body = match arrived.await {
         Ok(Ok(body)) => body.to_bytes(),

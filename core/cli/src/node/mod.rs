@@ -7,8 +7,9 @@ pub(crate) mod log;
 mod scribe;
 pub(crate) mod station;
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -23,7 +24,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::scribe::Scribe;
 use self::station::Station;
 use crate::control::address::Address;
-use crate::control::server;
+use crate::control::token::Token;
+use crate::control::{server, tcp};
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::output::{Format, Output, SCHEMA};
@@ -43,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) scene: Scene,
     /// How many threads run guest code; by default one for each core.
     pub(crate) guest_threads: Option<usize>,
+    /// The TCP address of the control API and the file of its token, if it is to be there, too.
+    pub(crate) control: Option<(SocketAddr, PathBuf)>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +56,7 @@ struct ReadyLine<'a> {
     time: String,
     directory: &'a str,
     control: &'a str,
+    control_address: Option<String>,
     agents: usize,
     starting: usize,
 }
@@ -89,7 +94,7 @@ fn allow_many_files() {
 }
 
 async fn live(plan: Plan, output: &Output) -> Result<Exit, Problem> {
-    let Plan { mut assembly, dir, scene, guest_threads } = plan;
+    let Plan { mut assembly, dir, scene, guest_threads, control } = plan;
     let claimed = claim_whole(Arc::clone(&assembly.node.storage.0)).await;
     assembly.node.storage.0 = claimed.map_err(|error| scene.storage(&error))?;
     let cores = available_parallelism().map_or(1, std::num::NonZero::get);
@@ -103,7 +108,11 @@ async fn live(plan: Plan, output: &Output) -> Result<Exit, Problem> {
     let address = Address::take(&station.dir)?;
     let listener = server::listen(&address)?;
     tokio::spawn(server::serve(listener, Arc::clone(&station)));
-    tell_ready(&station, &address, wished.len(), output)?;
+    let at = match control {
+        Some((at, file)) => Some(answer_at(at, &file, &station).await?),
+        None => None,
+    };
+    tell_ready(&station, (&address, at), wished.len(), output)?;
     for (agent, is_paused) in wished {
         let (station, output) = (Arc::clone(&station), output.clone());
         tokio::spawn(async move {
@@ -125,6 +134,19 @@ async fn live(plan: Plan, output: &Output) -> Result<Exit, Problem> {
         format_args!("{left} {plural} not brought to a checkpoint"),
         "What was journaled is kept; `igor node` continues from there.",
     ))
+}
+
+/// Answers the control API at a TCP address, to who shows the token in `file`.
+async fn answer_at(
+    at: SocketAddr,
+    file: &Path,
+    station: &Arc<Station>,
+) -> Result<SocketAddr, Problem> {
+    let token = Token::take(file)?;
+    let listener = tcp::listen(at).await?;
+    let at = listener.local_addr().unwrap_or(at);
+    tokio::spawn(server::serve_tcp(listener, Arc::clone(station), token));
+    Ok(at)
 }
 
 /// Runs the agents until the node is drained. A node that nobody reads any more drains.
@@ -255,7 +277,7 @@ async fn look_at(
 
 fn tell_ready(
     station: &Station,
-    address: &Address,
+    (address, at): (&Address, Option<SocketAddr>),
     starting: usize,
     output: &Output,
 ) -> Result<(), Problem> {
@@ -268,13 +290,15 @@ fn tell_ready(
             time: station.time(),
             directory: &directory,
             control: &control,
+            control_address: at.map(|at| at.to_string()),
             agents,
             starting,
         })?,
         Format::Text => output.text(&format!(
-            "node on {}\nagents {agents}, of which {starting} start\ncontrol {}\n",
+            "node on {}\nagents {agents}, of which {starting} start\ncontrol {}{}\n",
             text::one_line(&directory),
-            text::one_line(&control)
+            text::one_line(&control),
+            at.map_or(String::new(), |at| format!(" and {at}"))
         ))?,
     };
     Ok(())

@@ -18,6 +18,7 @@ mod original;
 mod prove;
 mod recover;
 mod refusals;
+mod remote;
 mod resume;
 mod run;
 mod simulate;
