@@ -24,7 +24,7 @@ use igor_node::export::{
     Archive, ArchiveError, Examined, ImportError, Imported, NotExported, Unfit, Wanted, examine,
     export, import, open_identity,
 };
-use igor_node::{LaunchError, OpenError, RunEvent, StopReason, SurveyError, remove};
+use igor_node::{LaunchError, OpenError, RunEvent, StopReason, remove};
 use igor_storage_fs::{FsConfig, FsStorage};
 
 mod linked {
@@ -234,11 +234,8 @@ fn without_its_identity_an_agent_can_be_checked_but_not_run() {
     let report = pollster::block_on(verify(store(&other), &agent(), STATE_MAX));
     assert!(report.is_valid(), "{:?}", report.findings);
     let refused = other.launch(&Guest::counter(), None).err().expect("it cannot run");
-    let is_missing = matches!(
-        &refused,
-        LaunchError::Open(OpenError::Survey(SurveyError::IdentityMissing { .. }))
-    );
-    assert!(is_missing, "{refused}");
+    let is_elsewhere = matches!(&refused, LaunchError::Open(OpenError::NotHere { .. }));
+    assert!(is_elsewhere, "{refused}");
 
     let stranger = AgentKey::from_seed(&[8; 32]);
     let refused = try_import(&other, &bytes, Some(stranger)).unwrap_err();

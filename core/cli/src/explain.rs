@@ -148,9 +148,9 @@ impl Scene {
                 "Find out which of the two is right, and stop the other one: `igor recover {agent} \
                  --force-epoch` decides for this node, removing it here for the other one."
             ),
-            OpenError::NotHere { .. } => {
-                "Give another name with --agent-id, or another --checkpoint-dir.".to_owned()
-            }
+            OpenError::NotHere { .. } => "If it was imported without its identity, import it with it; \
+                 otherwise give another name with --agent-id, or another --checkpoint-dir."
+                .to_owned(),
             OpenError::Custody(CustodyProblem::Storage(error)) => return self.storage(error),
             OpenError::Custody(CustodyProblem::Unreadable { .. })
             | OpenError::CustodyOfOther { .. } => format!(

@@ -82,7 +82,7 @@ impl Scene {
                 "Nothing was changed. Run {agent} where it was, so that it comes to a checkpoint, and \
                  export it again; or look at it with --without-identity."
             ),
-            ImportError::Damaged { .. } | ImportError::Custody { .. } => {
+            ImportError::Damaged { .. } | ImportError::Custody(_) => {
                 format!("Nothing was changed. Restore it in {} from a backup.", self.dir())
             }
             ImportError::Storage(error) => return self.storage(error),

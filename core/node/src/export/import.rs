@@ -10,14 +10,15 @@ use igor_core::format::{
     AgentId, AgentKey, AgentRecord, Carry, Checkpoint, Epoch, Hash, Head, HistoryFile, Predecessor,
     PublicKey, Tick, decode_identity, decode_node_key, encode_identity,
 };
-use igor_core::handoff::{Custody, CustodyError, Holding};
+use igor_core::handoff::{Custody, Holding};
 use igor_core::storage::{Group, Key, Precondition, StorageError};
 
 use super::Copying;
 use super::archive::{Archive, ArchiveError};
 use super::examine::Examined;
-use super::shelf::{custody, file_of, history, key_of};
+use super::shelf::{file_of, history, key_of};
 use crate::commit::commit_one;
+use crate::custody::{CustodyProblem, kept_custody};
 use crate::open::claim;
 
 /// How much is written at a time.
@@ -40,13 +41,8 @@ pub enum ImportError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// What was decided about the agent cannot be read.
-    #[error("custody of {agent}: {error}")]
-    Custody {
-        /// The agent.
-        agent: AgentId,
-        /// What is wrong.
-        error: CustodyError,
-    },
+    #[error(transparent)]
+    Custody(#[from] CustodyProblem),
     /// The agent was given to another node, or may have been.
     #[error("{agent} is {state} here: another node may have it")]
     Elsewhere {
@@ -174,10 +170,13 @@ impl Place<'_> {
         };
         let has_checkpoint = self.check_checkpoint().await?;
         self.check_history().await?;
-        let custody = custody(self.storage, agent).await?.map_err(|error| {
-            let agent = agent.clone();
-            ImportError::Custody { agent, error }
-        })?;
+        let custody = match kept_custody(self.storage, agent).await? {
+            None => None,
+            Some(kept) => {
+                self.is_ours(kept.agent)?;
+                Some(kept.custody)
+            }
+        };
         if let Some(Custody { holding, .. }) = &custody
             && !matches!(holding, Holding::Absent | Holding::Held(_))
         {

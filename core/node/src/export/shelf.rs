@@ -7,11 +7,12 @@ use igor_core::format::export::{ExportFacts, ExportPart};
 use igor_core::format::{
     AgentId, AgentKey, Entry, Epoch, FundId, HistoryFile, OpenSegment, Record,
 };
-use igor_core::handoff::{Custody, CustodyError, Holding};
-use igor_core::storage::{Key, Scope, StorageError, Stored};
+use igor_core::handoff::{Custody, Holding};
+use igor_core::storage::{Key, Scope, StorageError};
 
 use super::NotExported;
 use super::journal;
+use crate::custody::custody;
 use crate::survey::{Living, Survey, list_keys, survey};
 use crate::tail::{has_news, read_log_end};
 
@@ -46,16 +47,6 @@ impl Content {
     }
 }
 
-/// What is stored of where an agent is, if anything was decided about it.
-pub(super) async fn custody(
-    storage: &dyn Storage,
-    agent: &AgentId,
-) -> Result<Result<Option<Custody>, CustodyError>, StorageError> {
-    let stored = storage.get(&Key::Custody(agent.clone())).await?;
-    let read = |stored: Stored| Custody::decode(&stored.bytes).map(|(_, custody)| custody);
-    Ok(stored.map(read).transpose())
-}
-
 /// The parts of `agent`, which is claimed.
 pub(super) async fn gather(
     storage: &dyn Storage,
@@ -66,10 +57,7 @@ pub(super) async fn gather(
         return Err(NotExported::NoAgent(agent.clone()));
     };
     let Some(record) = &living.record else { return Err(NotExported::NoRecord(agent.clone())) };
-    let custody = custody(storage, agent).await?.map_err(|error| {
-        let agent = agent.clone();
-        NotExported::Custody { agent, error }
-    })?;
+    let custody = custody(storage, agent).await?.map(|(custody, _)| custody);
     let custody = custody.unwrap_or_else(|| Custody::held(living.checkpoint.header().epoch.major));
     let mut parts = BTreeMap::from([
         (ExportPart::Checkpoint, Content::Here(living.checkpoint.encode())),

@@ -8,13 +8,14 @@ use igor_core::format::export::{
     padding,
 };
 use igor_core::format::{AgentId, Hash};
-use igor_core::handoff::{CustodyError, Holding};
+use igor_core::handoff::Holding;
 use igor_core::storage::StorageError;
 use igor_core::{Entropy, Storage};
 
 use super::Copying;
 use super::seal::{SealError, seal_identity};
 use super::shelf::{Content, Shelf, gather};
+use crate::custody::CustodyProblem;
 use crate::open::claim;
 use crate::survey::SurveyError;
 use crate::tail::JournalError;
@@ -48,13 +49,8 @@ pub enum NotExported {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// What was decided about it cannot be read.
-    #[error("custody of {agent}: {error}")]
-    Custody {
-        /// The agent.
-        agent: AgentId,
-        /// What is wrong.
-        error: CustodyError,
-    },
+    #[error(transparent)]
+    Custody(#[from] CustodyProblem),
     /// The node does not hold the agent, so it may not hand out its identity.
     #[error("{agent} is {state}: it may be running elsewhere")]
     NotHeld {
