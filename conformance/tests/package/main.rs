@@ -5,6 +5,7 @@
 
 mod attacks;
 mod bounds;
+mod cuts;
 mod offers;
 mod support;
 mod terms;

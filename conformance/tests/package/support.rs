@@ -10,7 +10,7 @@ use igor_core::format::{
 };
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::{Custody, Holding, VerifiedOffer};
-use igor_core::storage::{Group, Key, Precondition, Scope, Version};
+use igor_core::storage::{Committed, Group, Key, Precondition, Scope, StorageError, Version};
 use igor_core::{Limits, Storage};
 use igor_node::handoff::package::{
     Complete, Examined, Expected, Inventory, Known, Package, Receiving, Refusal, Staged, Stock,
@@ -48,16 +48,23 @@ impl Site {
     /// The node of this number, with its files on disk or in memory.
     pub(crate) fn new(number: u8, engine: &str, on_disk: bool) -> Self {
         let directory = on_disk.then(|| TempDir::new().expect("a directory"));
-        let mut world = match &directory {
+        let world = match &directory {
             Some(directory) => World::on_disk(engine, directory.path()),
             None => World::in_memory(engine),
         };
+        Self { _directory: directory, ..Self::over(number, world) }
+    }
+
+    /// The node of this number in this world, which gets its key if it has none.
+    pub(crate) fn over(number: u8, mut world: World) -> Self {
         world.node.entropy = Arc::new(SeededEntropy::new(number.into()));
         let key = NodeKey::from_seed(&[number; 32]);
-        let site = Self { world, key, accepts_unproven: false, _directory: directory };
+        let site = Self { world, key, accepts_unproven: false, _directory: None };
         let agent = "nobody".parse().expect("a name");
         let bytes = encode_node_key(&site.key).to_vec();
-        site.commit(Group::new(agent).put(Key::Node, bytes, Precondition::Absent));
+        let group = Group::new(agent).put(Key::Node, bytes, Precondition::Absent);
+        // The store may be one that has its key, or one that fails from now on.
+        let _ = site.try_commit(group);
         site
     }
 
@@ -69,10 +76,14 @@ impl Site {
         self.key.public_key()
     }
 
-    pub(crate) fn commit(&self, group: Group) -> igor_core::storage::Committed {
+    pub(crate) fn commit(&self, group: Group) -> Committed {
+        self.try_commit(group).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(crate) fn try_commit(&self, group: Group) -> Result<Committed, StorageError> {
         let results = pollster::block_on(self.storage().commit(group.into()));
         let [result] = results.try_into().expect("one group has one result");
-        result.unwrap_or_else(|error| panic!("{error}"))
+        result
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<(Vec<u8>, Version)> {
