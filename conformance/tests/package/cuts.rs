@@ -55,7 +55,7 @@ impl Coming {
 
     fn custody(&self, to: &Site) -> Option<Custody> {
         let stored = to.get(&Key::Custody(name(&self.guest)));
-        stored.map(|(bytes, _)| Custody::decode(&bytes).unwrap())
+        stored.map(|(bytes, _)| Custody::decode(&bytes).unwrap().1)
     }
 
     fn is_here(&self, to: &Site) -> bool {

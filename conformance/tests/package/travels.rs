@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::world::{Guest, World, amount};
 use igor_core::engine::EngineError;
-use igor_core::format::{FundId, Part, Tick};
+use igor_core::format::{FundId, Part, Price, Tick};
 use igor_core::storage::{Group, Key, Precondition};
 use igor_core::{Engine, Module, PreparedModule};
 use igor_node::audit::Verdict;
@@ -16,7 +16,10 @@ use crate::support::{Site, carry, name};
 
 fn round_trip(engines: [&str; 3], on_disk: bool) {
     let guest = Guest::counter();
-    let sites: Vec<_> = (1..).zip(engines).map(|(n, e)| Site::new(n, e, on_disk)).collect();
+    let mut sites: Vec<_> = (1..).zip(engines).map(|(n, e)| Site::new(n, e, on_disk)).collect();
+    for (site, price) in sites.iter_mut().zip(["100", "50", "200"]) {
+        site.world.node.price = Price::per_second(amount(price));
+    }
     sites[0].world.run(&guest, 3).unwrap();
     let mut tick = 3;
     for (epoch, (from, to)) in (1..).zip([(0, 1), (1, 2), (2, 0), (0, 1)]) {
@@ -34,7 +37,14 @@ fn round_trip(engines: [&str; 3], on_disk: bool) {
             let audit = past.audit(engine);
             assert_eq!(audit.verdict(), Verdict::Proven, "{engine}: {:#?}", audit.refutations);
             assert_eq!(audit.ticks, tick, "{engine}");
+            let (spent, left) = (audit.charges.exact, after.budget);
+            assert_eq!(left.checked_add(spent), Some(amount("1")), "{engine}");
         }
+        let price = sites[to].world.node.price;
+        assert_eq!(after.price, price, "it pays what its holder asks for");
+        assert!(after.budget < before.budget);
+        let again = sites[from].world.launch(&guest, Some(1)).map(|_| ());
+        assert!(again.is_err(), "it runs where it is and not where it was");
     }
 }
 

@@ -5,6 +5,7 @@
 //! store, and runs no agent.
 
 mod gate;
+pub mod original;
 pub mod package;
 mod post;
 

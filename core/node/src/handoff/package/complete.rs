@@ -6,7 +6,7 @@ use igor_core::format::{
     AgentKey, AgentRecord, BillItem, Checkpoint, EpochReceipt, Hash, HistoryReport, Offer,
     OfferTerms, Part, Tick, decode_receipts,
 };
-use igor_core::handoff::VerifiedOffer;
+use igor_core::handoff::{Custody, VerifiedOffer};
 use igor_core::storage::{Hold, Version};
 
 use super::examine::{Footing, Last, Receiving, files};
@@ -24,7 +24,8 @@ pub struct Complete {
     pub(super) custody: Version,
     pub(super) footing: Footing,
     pub(super) key: AgentKey,
-    pub(super) offer: Offer,
+    /// What it was taken under; nothing for an agent of the original.
+    pub(super) offer: Option<Offer>,
     pub(super) record: AgentRecord,
     pub(super) checkpoint: Checkpoint,
     /// The place of the checkpoint in the history.
@@ -74,7 +75,7 @@ impl Staged {
             }
         }
         let Self { expected, known, custody, footing, holds, .. } = self;
-        let offer = *offer.offer();
+        let offer = Some(*offer.offer());
         Ok(Complete {
             expected,
             known,
@@ -86,6 +87,35 @@ impl Staged {
             checkpoint,
             place,
             news: left,
+            receipts,
+            holds,
+        })
+    }
+
+    /// What is decided about it here.
+    pub(crate) fn custody(&self) -> Custody {
+        self.known.custody.as_ref().map(|(custody, _)| custody.clone()).unwrap_or_default()
+    }
+
+    /// The agent as it was announced, for which no offer stands.
+    pub(crate) fn inherit(self, key: AgentKey) -> Result<Complete, Refusal> {
+        let Self { expected, known, custody, footing, last, checkpoint, receipts, holds, .. } =
+            self;
+        let checkpoint = decode(&checkpoint, footing.granted.limits.state_bytes_max)?;
+        let record = footing.granted.record.clone();
+        let receipts = read_receipts(receipts.as_deref());
+        let (offer, news, place) = (None, Vec::new(), last.place);
+        Ok(Complete {
+            expected,
+            known,
+            custody,
+            footing,
+            key,
+            offer,
+            record,
+            checkpoint,
+            place,
+            news,
             receipts,
             holds,
         })

@@ -82,6 +82,33 @@ pub fn examine(
     known: Known,
     receiving: &Receiving<'_>,
 ) -> Result<Examined, Refusal> {
+    let (examined, history) = examine_unproven(expected, package, known, receiving)?;
+    let files = files(&examined.package)?;
+    prove(&files, &history, examined.ground(receiving), receiving.accepts_unproven)?;
+    Ok(examined)
+}
+
+/// Checks `package`, of which no segment is there that could be run again: the caller looks at what was done
+/// last in another way.
+///
+/// # Errors
+/// The first thing that speaks against it.
+pub(crate) fn examine_unjournaled(
+    expected: Expected,
+    package: Package,
+    known: Known,
+    receiving: &Receiving<'_>,
+) -> Result<Examined, Refusal> {
+    examine_unproven(expected, package, known, receiving).map(|(examined, _)| examined)
+}
+
+/// Checks everything but whether what was done last happens again.
+fn examine_unproven(
+    expected: Expected,
+    package: Package,
+    known: Known,
+    receiving: &Receiving<'_>,
+) -> Result<(Examined, HistoryReport), Refusal> {
     let record = read(required(&package, Part::Record)?, &expected)?;
     let terms = Granted::new(&expected, &package, record, receiving)?;
     let checkpoint = required(&package, Part::Checkpoint)?;
@@ -102,15 +129,19 @@ pub fn examine(
     check_head(&terms.record, Hash::of(checkpoint), &history)?;
     // What only somebody with the agent's key can send is the first that is compiled.
     let footing = terms.compile(required(&package, Part::Module)?, receiving)?;
-    prove(&life.files, &history, footing.ground(receiving), receiving.accepts_unproven)?;
     let last = last(&package, &history, Hash::of(checkpoint))?;
-    Ok(Examined { expected, package, known, footing, last })
+    Ok((Examined { expected, package, known, footing, last }, history))
 }
 
 impl Examined {
     /// What it was announced as.
     pub const fn expected(&self) -> &Expected {
         &self.expected
+    }
+
+    /// What its last steps are run again on.
+    pub(crate) fn ground(&self, receiving: &Receiving<'_>) -> Ground {
+        self.footing.ground(receiving)
     }
 }
 

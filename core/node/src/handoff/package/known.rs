@@ -133,8 +133,8 @@ impl Known {
         }
         match self.custody.as_ref().map(|(custody, _)| &custody.holding) {
             None if self.checkpoint.is_some() => return Err(Refusal::Held),
-            Some(Holding::Absent) => return Ok(()),
-            None | Some(Holding::Released { .. }) => {}
+            Some(Holding::Absent) if !self.has_identity => return Ok(()),
+            None | Some(Holding::Absent | Holding::Released { .. }) => {}
             Some(Holding::Held(_) | Holding::Offered { .. } | Holding::Contested { .. }) => {
                 return Err(Refusal::Held);
             }
@@ -169,9 +169,11 @@ impl Known {
         numbered.filter(is_lacking).map(|(number, _)| number).collect()
     }
 
-    /// Whether what is here of an agent of this name is nothing but what an earlier attempt left.
+    /// Whether what is here of an agent of this name is nothing but what an earlier attempt left: an agent that
+    /// was here once left its identity.
     pub(super) fn is_leftover(&self) -> bool {
-        self.custody.as_ref().is_some_and(|(custody, _)| custody.holding == Holding::Absent)
+        let is_absent = |(custody, _): &(Custody, Version)| custody.holding == Holding::Absent;
+        !self.has_identity && self.custody.as_ref().is_some_and(is_absent)
     }
 }
 

@@ -29,6 +29,7 @@ mod take;
 mod transit;
 
 pub use complete::Complete;
+pub(crate) use examine::examine_unjournaled;
 pub use examine::{Examined, Receiving, examine};
 pub use expected::Expected;
 pub use inventory::{Inventory, InventoryError};

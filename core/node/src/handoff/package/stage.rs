@@ -124,7 +124,9 @@ pub async fn discard(storage: &dyn Storage, agent: &AgentId) -> Result<bool, Ref
     let holds = claim(storage, agent).await?;
     let Some(kept) = custody(storage, agent).await? else { return Ok(false) };
     let KeptCustody { custody, version, .. } = kept;
-    if custody.holding != Holding::Absent || !custody.taken.is_empty() {
+    // An agent that was here once left its identity; its history is not this function's to remove.
+    let was_here = storage.get(&Key::Identity(agent.clone())).await?.is_some();
+    if was_here || custody.holding != Holding::Absent || !custody.taken.is_empty() {
         return Ok(false);
     }
     let mut keys = vec![
