@@ -3,8 +3,10 @@
 //! signer: bytes of another form are refused, and no form can be taken for a [`Domain`](crate::Domain)'s
 //! tag or a checkpoint.
 //!
-//! Why this shape: a transport is given the key itself, so that the private half never leaves it, and
-//! cannot use it for anything but a handshake.
+//! Why this shape: a transport is given the key itself, so that the private half stays in it, and cannot use
+//! it for anything but a handshake. The one exception is lent by name.
+
+use zeroize::Zeroizing;
 
 use crate::key::{NodeKey, PublicKey, Signature, SignatureError};
 
@@ -36,6 +38,14 @@ impl NodeKey {
     /// When `message` is of no known form.
     pub fn prove(&self, message: &[u8]) -> Result<Signature, HandshakeError> {
         if is_handshake(message) { Ok(self.sign_untagged(message)) } else { Err(HandshakeError) }
+    }
+
+    /// Lends the 32 secret bytes to a library of handshakes that signs by itself and has no other way. What
+    /// is lent is a copy that is erased when `sign` returns. Only for a transport, and only where
+    /// [`prove`](Self::prove) cannot be used.
+    pub fn lend_seed<T>(&self, sign: impl FnOnce(&mut [u8; 32]) -> T) -> T {
+        let mut seed = Zeroizing::new(*self.seed());
+        sign(&mut seed)
     }
 }
 
@@ -106,6 +116,17 @@ mod tests {
             let signature = key.sign_untagged(other);
             assert_eq!(key.public_key().verify_proof(other, &signature), Err(SignatureError));
         }
+    }
+
+    #[test]
+    fn what_is_lent_is_the_key_and_no_part_of_it() {
+        let key = NodeKey::from_seed(&[9; 32]);
+        key.lend_seed(|seed| {
+            assert_eq!(NodeKey::from_seed(seed).public_key(), key.public_key());
+            // Whatever is done to what is lent.
+            *seed = [0; 32];
+        });
+        assert_eq!(key.lend_seed(|seed| *seed), [9; 32]);
     }
 
     #[test]

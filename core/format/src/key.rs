@@ -42,6 +42,13 @@ impl PublicKey {
         Did::of(*self)
     }
 
+    /// Whether a signature under this key proves nothing: its bytes are no point on the curve, or one of
+    /// the few of small order, for which anyone can sign. Checks here refuse such keys anyway; this is for
+    /// keys that somebody else has checked a signature under.
+    pub fn is_weak(&self) -> bool {
+        VerifyingKey::from_bytes(&self.0).map_or(true, |key| key.is_weak())
+    }
+
     /// Checks a signature over `message` under the tag of `domain`.
     ///
     /// # Errors
@@ -212,7 +219,7 @@ impl NodeKey {
         Signature(self.0.sign(message).to_bytes())
     }
 
-    /// The 32 secret bytes. Only for the node key file.
+    /// The 32 secret bytes. Only for the node key file and for what is lent to a handshake.
     pub(crate) fn seed(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
@@ -268,6 +275,7 @@ mod tests {
         let signature = key.sign(Domain::Fund, b"message");
         let public = key.public_key();
         assert_eq!(public.verify(Domain::Fund, b"message", &signature), Ok(()));
+        assert!(!public.is_weak());
         assert_eq!(public.verify(Domain::Fund, b"messagf", &signature), Err(SignatureError));
         let untagged = public.verify_parts(&[b"message"], &signature);
         assert_eq!(untagged, Err(SignatureError));
@@ -297,6 +305,7 @@ mod tests {
         assert!(ed25519_dalek::Verifier::verify(&lax, b"anything", &signature).is_ok());
 
         for key in [neutral, [0; 32], [0xff; 32]] {
+            assert!(PublicKey::from_bytes(key).is_weak());
             for signature in [forged, [0; 64]] {
                 let key = PublicKey::from_bytes(key);
                 let signature = Signature::from_bytes(signature);
