@@ -35,11 +35,18 @@ pub trait TransportFixture: Sync {
     /// timers.
     fn run(&self, case: Pin<Box<dyn Future<Output = ()> + '_>>);
 
-    /// `address`, which names `from`, naming `to` instead. Most addresses show an identity as it is
-    /// displayed.
+    /// `address`, which names `from`, naming `to` instead. Addresses show an identity as it is displayed,
+    /// or as a multiaddr does.
     fn renamed(&self, address: &Address, from: NodeId, to: NodeId) -> Address {
-        Address(address.0.replace(&from.to_string(), &to.to_string()))
+        let renamed = address.0.replace(&from.to_string(), &to.to_string());
+        Address(renamed.replace(&peer_id(from), &peer_id(to)))
     }
+}
+
+/// A node's identity as multiaddrs show it: base58 of an Ed25519 key in libp2p's encoding.
+fn peer_id(node: NodeId) -> String {
+    let key = [&[0x00, 0x24, 0x08, 0x01, 0x12, 0x20][..], &node.0[..]].concat();
+    bs58::encode(key).into_string()
 }
 
 /// All cases.

@@ -10,6 +10,7 @@ use igor_meter_gas as _;
 use igor_meter_wall as _;
 use igor_storage_fs as _;
 use igor_storage_memory as _;
+use igor_transport_libp2p as _;
 use igor_transport_memory as _;
 use igor_transport_quic as _;
 

@@ -66,6 +66,7 @@ fn every_linked_plugin_is_listed_with_the_defaults_marked() {
             "storage/memory",
             "meter/gas",
             "meter/wall*",
+            "transport/libp2p",
             "transport/memory",
             "transport/quic"
         ]

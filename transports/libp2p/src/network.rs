@@ -1,0 +1,195 @@
+//! The task that runs libp2p's machinery for one node: it dials and listens for those who ask, and goes on as
+//! long as somebody uses it. What connections carry passes it by.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::StreamExt;
+use libp2p_core::transport::ListenerId;
+use libp2p_core::{Multiaddr, PeerId};
+use libp2p_swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p_swarm::{ConnectionId, DialError, Swarm, SwarmEvent};
+use tokio::sync::mpsc::{
+    UnboundedReceiver, UnboundedSender, WeakUnboundedSender, unbounded_channel,
+};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::address::{Carrier, bound};
+use crate::behaviour::{Behaviour, Dialled};
+use crate::listener::{Door, Terms};
+
+/// How long what is still open may take to close when nobody uses it any more.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Where a listener is.
+pub(crate) type Bound = (ListenerId, SocketAddr, Carrier);
+
+enum Command {
+    Dial(PeerId, Vec<Multiaddr>, oneshot::Sender<Result<Dialled, DialError>>),
+    Listen(Multiaddr, Door, oneshot::Sender<io::Result<Bound>>),
+    Remove(ListenerId),
+}
+
+/// A use of the network.
+#[derive(Debug, Clone)]
+pub(crate) struct Network(UnboundedSender<Command>);
+
+/// What the network itself has of it, which does not keep it going.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakNetwork(WeakUnboundedSender<Command>);
+
+impl WeakNetwork {
+    pub(crate) fn upgrade(&self) -> Option<Network> {
+        self.0.upgrade().map(Network)
+    }
+}
+
+impl Network {
+    /// Starts a network on the runtime that this is called on; `swarm` makes it of its behaviour.
+    pub(crate) fn start(terms: Terms, swarm: impl FnOnce(Behaviour) -> Swarm<Behaviour>) -> Self {
+        let (commands, receiver) = unbounded_channel();
+        let behaviour = Behaviour::new(terms, WeakNetwork(commands.downgrade()));
+        let swarm = swarm(behaviour);
+        let task = Task { swarm, dials: HashMap::new(), listens: HashMap::new() };
+        tokio::spawn(task.run(receiver));
+        Self(commands)
+    }
+
+    /// Whether nothing runs it any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Connects to `peer` at one of `addresses`.
+    pub(crate) async fn dial(
+        &self,
+        peer: PeerId,
+        addresses: Vec<Multiaddr>,
+    ) -> Result<Dialled, DialError> {
+        let (reply, dialled) = oneshot::channel();
+        self.0.send(Command::Dial(peer, addresses, reply)).map_err(|_| DialError::Aborted)?;
+        dialled.await.map_err(|_| DialError::Aborted)?
+    }
+
+    /// Listens at `address`.
+    pub(crate) async fn listen(&self, address: Multiaddr, door: Door) -> io::Result<Bound> {
+        let gone = || io::Error::other("the network's task is gone");
+        let (reply, bound) = oneshot::channel();
+        self.0.send(Command::Listen(address, door, reply)).map_err(|_| gone())?;
+        bound.await.map_err(|_| gone())?
+    }
+
+    /// Listens there no more.
+    pub(crate) fn remove(&self, id: ListenerId) {
+        // A network that is gone does not listen.
+        self.0.send(Command::Remove(id)).unwrap_or_default();
+    }
+}
+
+/// Somebody waits to listen.
+struct Listen {
+    /// Where, if that is known by number; the port may be any.
+    wanted: Option<SocketAddr>,
+    door: Door,
+    reply: oneshot::Sender<io::Result<Bound>>,
+}
+
+struct Task {
+    swarm: Swarm<Behaviour>,
+    dials: HashMap<ConnectionId, oneshot::Sender<Result<Dialled, DialError>>>,
+    listens: HashMap<ListenerId, Listen>,
+}
+
+impl Task {
+    async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => break,
+                },
+                event = self.swarm.select_next_some() => self.note(event),
+            }
+        }
+        drop(timeout(FAREWELL, self.finish()).await);
+    }
+
+    /// Goes on until everything is closed.
+    async fn finish(&mut self) {
+        while self.swarm.network_info().num_peers() > 0 {
+            let event = self.swarm.select_next_some().await;
+            self.note(event);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Dial(peer, addresses, reply) => {
+                let dial = DialOpts::peer_id(peer)
+                    .addresses(addresses)
+                    .condition(PeerCondition::Always)
+                    .allocate_new_port()
+                    .build();
+                let id = dial.connection_id();
+                match self.swarm.dial(dial) {
+                    Ok(()) => drop(self.dials.insert(id, reply)),
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
+            Command::Listen(address, door, reply) => {
+                let wanted = bound(&address).map(|(at, _)| at);
+                match self.swarm.listen_on(address) {
+                    Ok(id) => drop(self.listens.insert(id, Listen { wanted, door, reply })),
+                    Err(error) => drop(reply.send(Err(io::Error::other(error)))),
+                }
+            }
+            Command::Remove(id) => {
+                self.swarm.behaviour_mut().forget(id);
+                self.swarm.remove_listener(id);
+            }
+        }
+    }
+
+    fn note<E>(&mut self, event: SwarmEvent<E>) {
+        match event {
+            SwarmEvent::ConnectionEstablished { connection_id, .. } => {
+                let Some(dialled) = self.swarm.behaviour_mut().take(connection_id) else { return };
+                // If nobody waits for it any more, it is hung up.
+                if let Some(reply) = self.dials.remove(&connection_id) {
+                    drop(reply.send(Ok(dialled)));
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                if let Some(reply) = self.dials.remove(&connection_id) {
+                    drop(reply.send(Err(error)));
+                }
+            }
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                self.listening(listener_id, &address);
+            }
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
+                self.swarm.behaviour_mut().forget(listener_id);
+                if let Some(listen) = self.listens.remove(&listener_id) {
+                    let reason = reason.err().unwrap_or_else(|| io::Error::other("it was closed"));
+                    drop(listen.reply.send(Err(reason)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A listener has an address. It may get more, on other interfaces with the same port.
+    fn listening(&mut self, id: ListenerId, address: &Multiaddr) {
+        let Some((at, carrier)) = bound(address) else { return };
+        let Some(Listen { wanted, door, reply }) = self.listens.remove(&id) else { return };
+        let at = SocketAddr::new(wanted.unwrap_or(at).ip(), at.port());
+        self.swarm.behaviour_mut().listen(id, at, carrier, door);
+        if reply.send(Ok((id, at, carrier))).is_err() {
+            self.swarm.behaviour_mut().forget(id);
+            self.swarm.remove_listener(id);
+        }
+    }
+}
