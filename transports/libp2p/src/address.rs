@@ -69,6 +69,16 @@ pub(crate) struct Place {
     pub(crate) carrier: Carrier,
 }
 
+impl Place {
+    /// Where it is, if that need not be looked up.
+    pub(crate) const fn socket(&self) -> Option<SocketAddr> {
+        match self.host {
+            Host::Ip(ip) => Some(SocketAddr::new(ip, self.port)),
+            Host::Name(..) => None,
+        }
+    }
+}
+
 /// An address, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parts {
@@ -144,10 +154,8 @@ fn carried(host: Multiaddr, port: u16, carrier: Carrier) -> Multiaddr {
 
 /// Where a listener is, of the address that libp2p reports.
 pub(crate) fn bound(address: &Multiaddr) -> Option<(SocketAddr, Carrier)> {
-    match parts(address).ok()?.place? {
-        Place { host: Host::Ip(ip), port, carrier } => Some((SocketAddr::new(ip, port), carrier)),
-        Place { host: Host::Name(..), .. } => None,
-    }
+    let place = parts(address).ok()?.place?;
+    Some((place.socket()?, place.carrier))
 }
 
 /// How a listener is dialled: by what is advertised, or where it listens; if that is any address of this

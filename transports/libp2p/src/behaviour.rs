@@ -49,6 +49,14 @@ impl Dialled {
     }
 }
 
+impl Dialled {
+    /// Leaves it to libp2p.
+    pub(crate) fn let_idle(mut self) {
+        self.arrivals = None;
+        self.link.let_idle();
+    }
+}
+
 impl Drop for Dialled {
     fn drop(&mut self) {
         if self.arrivals.is_some() {

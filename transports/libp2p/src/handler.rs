@@ -76,6 +76,7 @@ pub(crate) struct Handler {
     first: Option<oneshot::Sender<Knock>>,
     /// How long a stream may take to say what it is for.
     name_limit: Duration,
+    kept: bool,
 }
 
 impl Handler {
@@ -85,7 +86,7 @@ impl Handler {
         first: Option<oneshot::Sender<Knock>>,
         name_limit: Duration,
     ) -> Self {
-        Self { link, wants, first, name_limit }
+        Self { link, wants, first, name_limit, kept: true }
     }
 
     fn arrive(&mut self, protocol: &StreamProtocol, stream: Stream) {
@@ -126,7 +127,7 @@ impl ConnectionHandler for Handler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        true
+        self.kept
     }
 
     fn poll(
@@ -140,6 +141,10 @@ impl ConnectionHandler for Handler {
                     let protocol = SubstreamProtocol::new(Protocols([protocol]), reply)
                         .with_timeout(self.name_limit);
                     Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol })
+                }
+                Poll::Ready(Some(Want::Idle)) => {
+                    self.kept = false;
+                    continue;
                 }
                 Poll::Ready(Some(Want::HangUp)) => {
                     Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(HangUp))

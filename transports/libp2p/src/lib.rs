@@ -6,6 +6,7 @@ mod closing;
 mod config;
 mod connection;
 mod control;
+mod discovery;
 mod failure;
 mod frame;
 mod half;

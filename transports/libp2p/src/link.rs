@@ -55,6 +55,8 @@ pub(crate) enum NotOpened {
 pub(crate) enum Want {
     /// A stream for a protocol.
     Stream(StreamProtocol, oneshot::Sender<Result<Stream, NotOpened>>),
+    /// That it ends by itself when nobody has a stream on it.
+    Idle,
     /// The end of the connection.
     HangUp,
 }
@@ -189,6 +191,11 @@ impl Link {
     pub(crate) fn hang_up(&self) {
         // Without a handler it is down already.
         self.wants.send(Want::HangUp).unwrap_or_default();
+    }
+
+    /// Has the connection end by itself when nobody has a stream on it.
+    pub(crate) fn let_idle(&self) {
+        self.wants.send(Want::Idle).unwrap_or_default();
     }
 
     /// Whether somebody says goodbye before it is hung up.

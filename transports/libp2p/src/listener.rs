@@ -11,12 +11,12 @@ use igor_core::transport::{Address, Admission, Admitted, Connection, Listener, T
 use libp2p_core::transport::ListenerId;
 use tokio::sync::mpsc::{self, OwnedPermit, Receiver, Sender, UnboundedReceiver};
 use tokio::sync::{Mutex, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::connection::{Handle, Libp2pConnection, Other};
 use crate::control::Control;
 use crate::handler::Knock;
-use crate::link::{Arrival, Link};
+use crate::link::{Arrival, Ending, Link};
 use crate::network::Network;
 
 /// What every connection is judged by.
@@ -31,6 +31,8 @@ pub(crate) struct Terms {
     pub(crate) silence: Duration,
     /// Bytes of this process's memory above which nobody new is let in.
     pub(crate) memory_bytes_max: Option<u64>,
+    /// Others connect for more than streams of nodes.
+    pub(crate) has_others: bool,
 }
 
 impl Terms {
@@ -45,6 +47,7 @@ impl Terms {
             handshake_limit: Duration::from_nanos(limits.handshake_ns_max),
             silence: Duration::from_nanos(limits.silence_ns_max),
             memory_bytes_max: None,
+            has_others: false,
         }
     }
 
@@ -146,12 +149,14 @@ impl Newcomer {
             _ = link.ended() => return,
         };
         match met {
-            Ok(Ok(None)) => {}
+            Ok(Ok(None)) => watch_stranger(&link, &terms).await,
             Ok(Ok(Some(control))) => control.watch(link, terms.silence).await,
             Ok(Err(error)) => {
                 tracing::debug!(peer = %link.peer(), %error, "a connection was not let in");
                 link.hang_up();
             }
+            // It may be here for something else, which ends by itself.
+            Err(_) if terms.has_others => link.let_idle(),
             Err(_) => {
                 tracing::debug!(peer = %link.peer(), "a dialler was too slow");
                 link.hang_up();
@@ -189,6 +194,23 @@ impl Newcomer {
                 }
             }
         }
+    }
+}
+
+/// Hangs up on a stranger that has had no stream for as long as a node may be silent.
+async fn watch_stranger(link: &Link, terms: &Terms) {
+    let mut was_idle = false;
+    loop {
+        tokio::select! {
+            _ = link.ended() => return,
+            () = sleep(terms.silence) => {}
+        }
+        let is_idle = link.slots.available_permits() >= terms.slots();
+        if is_idle && was_idle {
+            link.end(Ending::Silent);
+            return link.hang_up();
+        }
+        was_idle = is_idle;
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::address::{Carrier, bound};
 use crate::behaviour::{Behaviour, Dialled};
+use crate::discovery::{All, AllEvent};
 use crate::listener::{Door, Terms};
 
 /// How long what is still open may take to close when nobody uses it any more.
@@ -27,8 +28,11 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Where a listener is.
 pub(crate) type Bound = (ListenerId, SocketAddr, Carrier);
 
+/// Who waits for a connection.
+type Reply = oneshot::Sender<Result<Dialled, DialError>>;
+
 enum Command {
-    Dial(PeerId, Vec<Multiaddr>, oneshot::Sender<Result<Dialled, DialError>>),
+    Dial(PeerId, Vec<Multiaddr>, Reply),
     Listen(Multiaddr, Door, oneshot::Sender<io::Result<Bound>>),
     Remove(ListenerId),
 }
@@ -49,13 +53,16 @@ impl WeakNetwork {
 
 impl Network {
     /// Starts a network on the runtime that this is called on; `swarm` makes it of its behaviour.
-    pub(crate) fn start(terms: Terms, swarm: impl FnOnce(Behaviour) -> Swarm<Behaviour>) -> Self {
+    pub(crate) fn start(
+        terms: Terms,
+        swarm: impl FnOnce(Behaviour) -> Result<Swarm<All>, String>,
+    ) -> Result<Self, String> {
         let (commands, receiver) = unbounded_channel();
-        let behaviour = Behaviour::new(terms, WeakNetwork(commands.downgrade()));
-        let swarm = swarm(behaviour);
-        let task = Task { swarm, dials: HashMap::new(), listens: HashMap::new() };
+        let swarm = swarm(Behaviour::new(terms, WeakNetwork(commands.downgrade())))?;
+        let task =
+            Task { swarm, dials: HashMap::new(), sought: Vec::new(), listens: HashMap::new() };
         tokio::spawn(task.run(receiver));
-        Self(commands)
+        Ok(Self(commands))
     }
 
     /// Whether nothing runs it any more.
@@ -63,7 +70,7 @@ impl Network {
         self.0.is_closed()
     }
 
-    /// Connects to `peer` at one of `addresses`.
+    /// Connects to `peer` at one of `addresses`, or looks for it if there are none.
     pub(crate) async fn dial(
         &self,
         peer: PeerId,
@@ -98,8 +105,10 @@ struct Listen {
 }
 
 struct Task {
-    swarm: Swarm<Behaviour>,
-    dials: HashMap<ConnectionId, oneshot::Sender<Result<Dialled, DialError>>>,
+    swarm: Swarm<All>,
+    dials: HashMap<ConnectionId, Reply>,
+    /// Those who are looked for.
+    sought: Vec<(PeerId, Reply)>,
     listens: HashMap<ListenerId, Listen>,
 }
 
@@ -127,18 +136,8 @@ impl Task {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Dial(peer, addresses, reply) => {
-                let dial = DialOpts::peer_id(peer)
-                    .addresses(addresses)
-                    .condition(PeerCondition::Always)
-                    .allocate_new_port()
-                    .build();
-                let id = dial.connection_id();
-                match self.swarm.dial(dial) {
-                    Ok(()) => drop(self.dials.insert(id, reply)),
-                    Err(error) => drop(reply.send(Err(error))),
-                }
-            }
+            Command::Dial(peer, addresses, reply) if addresses.is_empty() => self.seek(peer, reply),
+            Command::Dial(peer, addresses, reply) => self.dial(peer, addresses, reply),
             Command::Listen(address, door, reply) => {
                 let wanted = bound(&address).map(|(at, _)| at);
                 match self.swarm.listen_on(address) {
@@ -147,19 +146,57 @@ impl Task {
                 }
             }
             Command::Remove(id) => {
-                self.swarm.behaviour_mut().forget(id);
+                self.swarm.behaviour_mut().nodes.forget(id);
                 self.swarm.remove_listener(id);
             }
         }
     }
 
-    fn note<E>(&mut self, event: SwarmEvent<E>) {
+    /// Dials `peer`, where it was seen if no address is known.
+    fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply) {
+        let is_sought = addresses.is_empty();
+        let dial = DialOpts::peer_id(peer).condition(PeerCondition::Always);
+        let dial = match is_sought {
+            true => dial.build(),
+            false => dial.addresses(addresses).allocate_new_port().build(),
+        };
+        let id = dial.connection_id();
+        match self.swarm.dial(dial) {
+            Ok(()) => drop(self.dials.insert(id, reply)),
+            Err(DialError::NoAddresses) if is_sought => self.sought.push((peer, reply)),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Begins to look for `peer`.
+    fn seek(&mut self, peer: PeerId, reply: Reply) {
+        if self.swarm.behaviour_mut().look_for(peer) {
+            self.dial(peer, Vec::new(), reply);
+        } else {
+            drop(reply.send(Err(DialError::NoAddresses)));
+        }
+    }
+
+    /// Somebody was found: perhaps one of those who are looked for.
+    fn found(&mut self) {
+        for (peer, reply) in std::mem::take(&mut self.sought) {
+            if !reply.is_closed() {
+                self.dial(peer, Vec::new(), reply);
+            }
+        }
+    }
+
+    fn note(&mut self, event: SwarmEvent<AllEvent>) {
         match event {
             SwarmEvent::ConnectionEstablished { connection_id, .. } => {
-                let Some(dialled) = self.swarm.behaviour_mut().take(connection_id) else { return };
-                // If nobody waits for it any more, it is hung up.
-                if let Some(reply) = self.dials.remove(&connection_id) {
-                    drop(reply.send(Ok(dialled)));
+                let Some(dialled) = self.swarm.behaviour_mut().nodes.take(connection_id) else {
+                    return;
+                };
+                match self.dials.remove(&connection_id) {
+                    // If nobody waits for it any more, it is hung up.
+                    Some(reply) => drop(reply.send(Ok(dialled))),
+                    // libp2p has dialled by itself.
+                    None => dialled.let_idle(),
                 }
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -167,11 +204,16 @@ impl Task {
                     drop(reply.send(Err(error)));
                 }
             }
+            SwarmEvent::Behaviour(event) => {
+                if self.swarm.behaviour_mut().note(event) {
+                    self.found();
+                }
+            }
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 self.listening(listener_id, &address);
             }
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
-                self.swarm.behaviour_mut().forget(listener_id);
+                self.swarm.behaviour_mut().nodes.forget(listener_id);
                 if let Some(listen) = self.listens.remove(&listener_id) {
                     let reason = reason.err().unwrap_or_else(|| io::Error::other("it was closed"));
                     drop(listen.reply.send(Err(reason)));
@@ -186,9 +228,9 @@ impl Task {
         let Some((at, carrier)) = bound(address) else { return };
         let Some(Listen { wanted, door, reply }) = self.listens.remove(&id) else { return };
         let at = SocketAddr::new(wanted.unwrap_or(at).ip(), at.port());
-        self.swarm.behaviour_mut().listen(id, at, carrier, door);
+        self.swarm.behaviour_mut().nodes.listen(id, at, carrier, door);
         if reply.send(Ok((id, at, carrier))).is_err() {
-            self.swarm.behaviour_mut().forget(id);
+            self.swarm.behaviour_mut().nodes.forget(id);
             self.swarm.remove_listener(id);
         }
     }

@@ -101,6 +101,14 @@ impl Carrier {
             let count = ready!(Pin::new(&mut self.stream).poll_read(context, scratch))?;
             let bytes = scratch.get(..count).unwrap_or_default();
             self.heard = bytes.is_empty();
+            // The multiplexer reads an abandoned stream as a finished one, but does not write to it. Who has
+            // finished writing cannot tell.
+            if self.heard
+                && self.writing == Writing::Open
+                && let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, &[])
+            {
+                written?;
+            }
             let taken = self.pipe.carry(context, |state| match bytes {
                 [] => state.incoming.finish(),
                 bytes => state.incoming.receive(bytes),

@@ -13,6 +13,8 @@ use libp2p_swarm::{Config, Swarm};
 use crate::address::peer_of;
 use crate::behaviour::Behaviour;
 use crate::closing::Closing;
+use crate::config::Libp2pConfig;
+use crate::discovery::{All, Seeker};
 use crate::identity::with_keypair;
 use crate::listener::Terms;
 
@@ -21,8 +23,11 @@ use crate::listener::Terms;
 /// How many streams there really may be is bounded where they arrive.
 const WINDOWS_STAY: usize = 4_096;
 
-/// What carries connections.
-fn carrier(key: &NodeKey, limit: Duration) -> Result<Boxed<(PeerId, StreamMuxerBox)>, String> {
+/// What carries connections, in libp2p's terms.
+type Carrier = Boxed<(PeerId, StreamMuxerBox)>;
+
+/// What carries connections over TCP.
+fn tcp(key: &NodeKey, limit: Duration) -> Result<Carrier, String> {
     let noise = with_keypair(key, libp2p_noise::Config::new)?;
     let mut yamux = libp2p_yamux::Config::default();
     yamux.set_max_num_streams(WINDOWS_STAY);
@@ -35,6 +40,30 @@ fn carrier(key: &NodeKey, limit: Duration) -> Result<Boxed<(PeerId, StreamMuxerB
     Ok(tcp.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Closing::new(muxer)))).boxed())
 }
 
+/// The same, and over libp2p's QUIC.
+#[cfg(feature = "quic")]
+fn with_quic(tcp: Carrier, key: &NodeKey, terms: &Terms) -> Result<Carrier, String> {
+    use futures::future::Either;
+
+    use crate::incoming::WINDOW_BYTES;
+
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let made = with_keypair(key, |pair| Ok::<_, String>(libp2p_quic::Config::new(pair)));
+    let mut config = made?;
+    config.handshake_timeout = terms.handshake_limit;
+    config.max_idle_timeout = u32::try_from(terms.silence.as_millis()).unwrap_or(u32::MAX);
+    config.keep_alive_interval = terms.silence / 3;
+    config.max_concurrent_stream_limit = count(terms.slots());
+    config.max_stream_data = count(WINDOW_BYTES);
+    config.max_connection_data = count(WINDOW_BYTES.saturating_mul(terms.slots()));
+    let quic = libp2p_quic::tokio::Transport::new(config)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Closing::new(muxer))));
+    let both = tcp.or_transport(quic).map(|either, _| match either {
+        Either::Left(connection) | Either::Right(connection) => connection,
+    });
+    Ok(both.boxed())
+}
+
 /// Who this node is to libp2p.
 pub(crate) fn local(node: &NodeId) -> Result<PeerId, String> {
     peer_of(node).ok_or_else(|| "the node's key has no peer id".to_owned())
@@ -43,12 +72,18 @@ pub(crate) fn local(node: &NodeId) -> Result<PeerId, String> {
 /// The machinery of the node that has `key`, around its behaviour.
 pub(crate) fn swarm(
     key: &NodeKey,
+    config: &Libp2pConfig,
     terms: &Terms,
-) -> Result<impl FnOnce(Behaviour) -> Swarm<Behaviour> + use<>, String> {
-    let carrier = carrier(key, terms.handshake_limit)?;
+    nodes: Behaviour,
+) -> Result<Swarm<All>, String> {
+    let carrier = tcp(key, terms.handshake_limit)?;
+    #[cfg(feature = "quic")]
+    let carrier = if config.quic { with_quic(carrier, key, terms)? } else { carrier };
     let local = local(&NodeId::of(&key.public_key()))?;
-    let config = Config::with_tokio_executor()
+    let (mdns, kad) = (config.mdns, config.kad);
+    let seeker = Seeker { local, mdns, kad, kad_peers: config.beginnings()? };
+    let settings = Config::with_tokio_executor()
         .with_max_negotiating_inbound_streams(terms.slots())
         .with_idle_connection_timeout(Duration::ZERO);
-    Ok(move |behaviour| Swarm::new(carrier, behaviour, local, config))
+    Ok(Swarm::new(carrier, seeker.all(nodes)?, local, settings))
 }

@@ -12,7 +12,7 @@ use igor_core::plugin::BuildError;
 use igor_core::transport::{
     Address, Admission, Connection, Listener, NodeId, Transport, TransportError,
 };
-use libp2p_core::PeerId;
+use libp2p_core::{Multiaddr, PeerId};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
@@ -21,12 +21,12 @@ use crate::address::{self, Carrier, Host, Parts, Place};
 use crate::config::Libp2pConfig;
 use crate::connection::{Handle, Libp2pConnection, Other};
 use crate::control::{Answer, Control};
-use crate::failure;
 use crate::link::{Link, NotOpened};
 use crate::listener::{Door, Libp2pListener, Terms};
 use crate::network::Network;
 use crate::protocol;
 use crate::swarm;
+use crate::{discovery, failure};
 
 /// A node's access to others over libp2p.
 pub struct Libp2pTransport {
@@ -53,6 +53,7 @@ impl Libp2pTransport {
         let failed = |problem| BuildError::Failed { plugin: NAME, problem };
         let mut terms = Terms::new(&Admission::new(limits), limits);
         terms.memory_bytes_max = config.memory_bytes_max;
+        terms.has_others = config.kad;
         Ok(Self {
             key,
             local,
@@ -73,11 +74,41 @@ impl Libp2pTransport {
         match &*network {
             Some(running) if !running.is_gone() => Ok(running.clone()),
             _ => {
-                let swarm = swarm::swarm(&self.key, &self.terms);
-                let swarm = swarm.map_err(|problem| io(io::Error::other(problem)))?;
-                Ok(network.insert(Network::start(self.terms.clone(), swarm)).clone())
+                let started = Network::start(self.terms.clone(), |nodes| {
+                    swarm::swarm(&self.key, &self.config, &self.terms, nodes)
+                });
+                let started = started.map_err(|problem| io(io::Error::other(problem)))?;
+                Ok(network.insert(started).clone())
             }
         }
+    }
+
+    /// Whether the configuration lets this carrier be used.
+    fn allow(&self, address: &Address, place: &Place) -> Result<(), TransportError> {
+        match place.carrier {
+            Carrier::Quic if !self.config.quic => {
+                Err(address.refuse("is for QUIC, which quic = true switches on"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where to dial, nowhere if the node is to be looked for.
+    async fn places(
+        &self,
+        address: &Address,
+        place: Option<Place>,
+    ) -> Result<Vec<Multiaddr>, TransportError> {
+        let Some(place) = place else {
+            let looks = discovery::is_wanted(&self.config);
+            return if looks { Ok(Vec::new()) } else { Err(address.refuse("names no place")) };
+        };
+        if place.port == 0 {
+            return Err(address.refuse("names port 0, where nobody is"));
+        }
+        self.allow(address, &place)?;
+        let found = look_up(&place).await?.into_iter();
+        Ok(found.map(|at| address::multiaddr(at, place.carrier)).collect())
     }
 
     /// Asks to be admitted; a peer that does not know the question needs no admission.
@@ -109,14 +140,6 @@ impl Libp2pTransport {
             }
             Err(_) => Err(refused("the peer hung up before it welcomed the connection")),
         }
-    }
-}
-
-/// Whether this carrier is spoken here.
-fn allow(address: &Address, place: &Place) -> Result<(), TransportError> {
-    match place.carrier {
-        Carrier::Tcp => Ok(()),
-        Carrier::Quic => Err(address.refuse("is for QUIC, which is not spoken here")),
     }
 }
 
@@ -156,7 +179,7 @@ impl Transport for Libp2pTransport {
         if node.is_some_and(|node| node != self.local) {
             return Err(address.refuse("names another node than this one"));
         }
-        allow(address, &place)?;
+        self.allow(address, &place)?;
         let attempt = format!("listen at {address}");
         let network = self.network(&attempt)?;
         let mut failed = io::Error::other("nothing was tried");
@@ -184,19 +207,13 @@ impl Transport for Libp2pTransport {
         let Parts { place, node } = address::parse(address)?;
         let node =
             node.ok_or_else(|| address.refuse("does not name the identity, as in /p2p/…"))?;
-        let place = place.ok_or_else(|| address.refuse("names no place"))?;
         let peer = address::peer_of(&node).ok_or_else(|| address.refuse("names nobody"))?;
-        if place.port == 0 {
-            return Err(address.refuse("names port 0, where nobody is"));
-        }
-        allow(address, &place)?;
+        let found = self.places(address, place).await?;
         let attempt = format!("connect to {address}");
         let network = self.network(&attempt)?;
         let refused =
             |problem| TransportError::Refused { attempt: format!("connect to {node}"), problem };
         let admitted = self.terms.admission.admit(node).map_err(refused)?;
-        let found = look_up(&place).await?;
-        let found = found.into_iter().map(|at| address::multiaddr(at, place.carrier)).collect();
         let meeting = async {
             let dialled = network.dial(peer, found).await;
             let dialled = dialled.map_err(|error| failure::dial(&attempt, node, error))?;

@@ -66,6 +66,22 @@ async fn strangers_are_counted() {
     host.assert_serves(100).await;
 }
 
+/// It cannot say that it is there, so that it keeps its place only as long as it asks for something.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_that_asks_nothing_more_is_hung_up() {
+    let host = Host::new(&Limits { silence_ns_max: 200_000_000, ..Limits::default() }).await;
+    let raw = Raw::dial(2, host.at).await;
+    let near = raw.ask(PLAIN[0]).await.unwrap();
+    let accepted = host.accept().await;
+    let stream = soon(accepted.accept()).await.unwrap();
+    let waiting = timeout(Duration::from_millis(700), accepted.accept()).await;
+    assert!(waiting.is_err(), "it was hung up with a stream open");
+    drop((near, stream));
+    let ended = soon(accepted.accept()).await.map(|_| ());
+    assert!(matches!(ended, Err(TransportError::TimedOut { .. })), "{ended:?}");
+    raw.hung_up().await;
+}
+
 /// Half a stream without words for it: nothing is taken for finished that is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abandoned_plain_stream_is_no_finished_one() {

@@ -80,8 +80,15 @@ impl Raw {
     }
 
     /// Waits until the other end hangs up.
-    pub(crate) async fn hung_up(self) {
-        soon(self.task).await.unwrap();
+    pub(crate) async fn hung_up(mut self) {
+        soon(&mut self.task).await.unwrap();
+    }
+}
+
+impl Drop for Raw {
+    // The connection breaks.
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
