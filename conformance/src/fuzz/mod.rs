@@ -6,3 +6,5 @@ pub mod differential;
 pub mod journal;
 pub mod module;
 pub mod preparation;
+pub mod wire_frame;
+pub mod wire_message;

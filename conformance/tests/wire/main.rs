@@ -3,6 +3,7 @@
 //! takes no time and a limit is hit exactly. The transports themselves are judged elsewhere.
 
 mod frames;
+mod made_up;
 mod parts;
 mod questions;
 mod slow;
