@@ -485,9 +485,12 @@ pub(crate) struct RecoverArgs {
     /// The agent's name on this node
     pub(crate) agent_id: AgentId,
     /// What it goes on from; what came after is given up, but stays charged
-    #[arg(long, value_enum, value_name = "WHAT", required = true)]
-    pub(crate) from: RecoverFrom,
-    /// Only say what would be given up
+    #[arg(long, value_enum, value_name = "WHAT", required_unless_present = "force_epoch")]
+    pub(crate) from: Option<RecoverFrom>,
+    /// Take the agent for this node's although another node may have it: it may then run twice
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) force_epoch: bool,
+    /// Only say what would be given up, or forced
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// The directory that keeps agents [default: checkpoints]
@@ -767,10 +770,15 @@ const RECOVER_EXAMPLES: &str = "\
 Examples:
   igor recover heartbeat --from checkpoint --dry-run
   igor recover heartbeat --from checkpoint
+  igor recover heartbeat --force-epoch
 
 Try `igor run` first, perhaps with another --engine: it repeats what is journaled exactly and gives up
 nothing. This command does not try: it signs a record of the ticks that are given up, keeps what they
-were charged and begins a new epoch. Without anything to recover it says so; exit code 0.";
+were charged and begins a new epoch. Without anything to recover it says so; exit code 0.
+
+--force-epoch is for an agent that was offered to a node that is gone for good, or that two nodes hold. It
+makes this node hold the agent in a new epoch. If the other node has the agent after all, it runs
+twice until the two nodes meet: then the one that did not force stops.";
 
 const GC_EXAMPLES: &str = "\
 Examples:

@@ -11,8 +11,8 @@ use igor_core::plugin::BuildError;
 use igor_core::storage::StorageError;
 use igor_node::abi::AbiError;
 use igor_node::{
-    AdoptError, CollectError, CustodyProblem, FundingError, JournalError, LaunchError, LoadError,
-    OpenError, RecoveryError, SurveyError,
+    AdoptError, CollectError, CustodyProblem, ForceError, FundingError, JournalError, LaunchError,
+    LoadError, OpenError, RecoveryError, SurveyError,
 };
 
 use crate::problem::Problem;
@@ -285,6 +285,16 @@ impl Scene {
                 Problem::new(what, "There is no journal to give up: run it with `igor run`.")
             }
             RecoveryError::Open(error) => self.open(error),
+            _ => Problem::new(what, self.check_directory()),
+        }
+    }
+
+    /// No epoch was forced.
+    pub(crate) fn force(&self, error: &ForceError) -> Problem {
+        let what = format!("force an epoch of {}: {error}", self.agent);
+        match error {
+            ForceError::NoAgent(_) => Problem::new(what, self.its_agents()),
+            ForceError::Open(error) => self.open(error),
             _ => Problem::new(what, self.check_directory()),
         }
     }

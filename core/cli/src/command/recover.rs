@@ -1,10 +1,12 @@
-//! `igor recover`: gives up what an agent did since its last checkpoint and lets it go on from there.
-//! What is given up, and what cannot be undone, is igor-node's to say; this prints it.
+//! `igor recover`: gives up what an agent did since its last checkpoint and lets it go on from there, or takes
+//! it for this node's whatever other nodes hold. What is given up, and what cannot be undone, is igor-node's to
+//! say; this prints it.
 
-use igor_node::{Recovery, recover};
+use igor_core::format::AgentId;
+use igor_node::{Forced, Recovery, force_epoch, recover};
 use serde::Serialize;
 
-use crate::args::{Common, RecoverArgs, RecoverFrom};
+use crate::args::{Common, RecoverArgs};
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::problem::Problem;
@@ -40,9 +42,17 @@ struct ShownBody {
     message: String,
 }
 
+#[derive(Serialize)]
+struct ForcedBody {
+    agent_id: String,
+    dry_run: bool,
+    before: Option<&'static str>,
+    other: Option<String>,
+    epoch: u64,
+}
+
 /// Recovers an agent.
 pub(crate) fn run(args: &RecoverArgs, common: &Common) -> Result<Exit, Problem> {
-    let RecoverFrom::Checkpoint = args.from;
     let plugins = linked()?;
     let flags = [
         ("--storage", "storage.plugin", args.storage.as_deref()),
@@ -54,6 +64,14 @@ pub(crate) fn run(args: &RecoverArgs, common: &Common) -> Result<Exit, Problem> 
     let scene = Scene { agent: args.agent_id.clone(), dir, module: None };
     let assembly = Assembly::new(config, &plugins, &scene)?;
     let state_bytes_max = assembly.limits().state_bytes_max;
+    if args.force_epoch {
+        let storage = &*assembly.node.storage.0;
+        let forced = force_epoch(storage, &scene.agent, state_bytes_max, args.dry_run);
+        let forced = block_on(forced)?.map_err(|error| scene.force(&error))?;
+        let body = ForcedBody::new(&scene.agent, args.dry_run, &forced);
+        output.document("force_epoch", &body, || forced_text(&body))?;
+        return Ok(Exit::Done);
+    }
     let recovered = recover(&assembly.node, &scene.agent, state_bytes_max, args.dry_run);
     let recovered = block_on(recovered)?.map_err(|error| scene.recover(&error))?;
     let body = Body {
@@ -119,4 +137,30 @@ fn as_text(agent: &str, recovery: Option<&Recovery>) -> String {
         report.push_str("nothing was changed\n");
     }
     report
+}
+
+impl ForcedBody {
+    fn new(agent: &AgentId, dry_run: bool, forced: &Forced) -> Self {
+        Self {
+            agent_id: agent.to_string(),
+            dry_run,
+            before: forced.before.name(),
+            other: forced.other().map(|node| node.to_string()),
+            epoch: forced.epoch,
+        }
+    }
+}
+
+fn forced_text(body: &ForcedBody) -> String {
+    let ForcedBody { agent_id, dry_run, before, other, epoch } = body;
+    let was = before.unwrap_or("not here");
+    let (verb, end) = if *dry_run { ("would be", "nothing was changed\n") } else { ("is", "") };
+    let other = match other {
+        Some(node) => format!("the node {node}"),
+        None => "another node".to_owned(),
+    };
+    format!(
+        "{agent_id} {verb} held here in epoch {epoch}; it was {was}\n\
+         if {other} holds it too, it runs twice until the two nodes meet\n{end}"
+    )
 }

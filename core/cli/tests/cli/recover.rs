@@ -55,3 +55,50 @@ fn without_anything_to_recover_nothing_changes() {
     assert_eq!(recover(&place, "heartbeat", &[]).code, Some(2), "what to go on from is to be said");
     assert_eq!(place.kept(), kept);
 }
+
+#[test]
+fn an_epoch_is_forced_and_the_agent_goes_on_in_it() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    place.ran(&module, &["--ticks", "2"]);
+    let kept = place.kept();
+    let text = recover(&place, "heartbeat", &["--force-epoch", "--dry-run"]).done();
+    for words in
+        ["would be held here in epoch 1", "ACTIVE_OWNER", "runs twice", "nothing was changed"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(place.kept(), kept);
+    for epoch in [1, 2] {
+        let forced =
+            recover(&place, "heartbeat", &["--force-epoch", "--output", "json"]).document();
+        assert_eq!((&forced["epoch"], &forced["other"]), (&epoch.into(), &Value::Null));
+    }
+    place.ran(&module, &["--ticks", "1"]);
+    let checkpoint = place.data() + "/heartbeat.checkpoint";
+    let shown = ask(["inspect", &checkpoint, "--output", "json"]).document();
+    assert_eq!((&shown["tick"], &shown["epoch"]["major"]), (&3.into(), &2.into()));
+    assert_eq!(place.verify("heartbeat").document()["valid"], true);
+    recover(&place, "nobody", &["--force-epoch"]).refused(1, &["no agent nobody"]);
+    let both = recover(&place, "heartbeat", &["--force-epoch", "--from", "checkpoint"]);
+    assert_eq!(both.code, Some(2));
+}
+
+#[test]
+fn a_custody_that_cannot_be_read_stops_everything() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    place.ran(&module, &["--ticks", "1"]);
+    recover(&place, "heartbeat", &["--force-epoch"]).done();
+    let path = place.data() + "/.igor/.custodies/heartbeat";
+    std::fs::write(&path, b"damaged").expect("it can be written");
+    let kept = place.kept();
+    for args in
+        [vec!["run", &module, "--ticks", "1"], vec!["recover", "heartbeat", "--force-epoch"]]
+    {
+        let data = place.data();
+        let answer = ask([&args[..], &["--checkpoint-dir", &data]].concat());
+        answer.refused(1, &["custody of heartbeat", "Nothing was changed", ".igor/.custodies"]);
+    }
+    assert_eq!(place.kept(), kept);
+}
