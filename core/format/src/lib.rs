@@ -90,9 +90,9 @@ pub use handshake::HandshakeError;
 pub use hash::{Hash, HashError};
 #[cfg(feature = "full")]
 pub use history::{
-    AuditSegmentFacts, CheckpointFacts, Finding, FindingKind, FundFacts, HistoryFile,
-    HistoryFileError, HistoryReport, HistorySegment, HistoryVerifier, Severity, SignatureStatus,
-    SummaryFacts,
+    AuditSegmentFacts, CertificateFacts, CheckpointFacts, Finding, FindingKind, FundFacts,
+    HistoryFile, HistoryFileError, HistoryReport, HistorySegment, HistoryVerifier, Severity,
+    SignatureStatus, SummaryFacts,
 };
 #[cfg(feature = "full")]
 pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};

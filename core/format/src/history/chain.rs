@@ -43,6 +43,7 @@ pub(super) fn judge(
         segments,
         audit_segments: Vec::new(),
         summary: None,
+        certificates: Vec::new(),
         findings,
     }
 }

@@ -3,8 +3,11 @@
 
 use core::fmt;
 
+use crate::Tick;
 use crate::journal::{SegmentError, SummaryError};
-use crate::{CheckpointError, CheckpointVersion, FundError, Hash, Microcents, PublicKey, Tick};
+use crate::{
+    CheckpointError, CheckpointVersion, FundError, Hash, Microcents, OfferError, PublicKey,
+};
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +62,9 @@ pub enum FindingKind {
     /// The file is no summary of collected segments.
     #[error("{0}")]
     UnreadableSummary(SummaryError),
+    /// The file is no certificate.
+    #[error("{0}")]
+    UnreadableCertificate(OfferError),
     /// The checkpoint is of a version without a signature.
     #[error("unsigned entry: version {0} carries no signature")]
     Unsigned(CheckpointVersion),
@@ -133,6 +139,36 @@ pub enum FindingKind {
         /// The checkpoint it announces.
         checkpoint: Hash,
     },
+    /// A certificate does not state what the checkpoint says that it names, or that one is not here.
+    #[error("the certificate does not fit the checkpoint {checkpoint} that it names")]
+    CertificateMismatch {
+        /// The checkpoint.
+        checkpoint: Hash,
+    },
+    /// A certificate is of a node that did not hold the agent.
+    #[error("the certificate is of the node {source_node}, but {held_by} held the agent")]
+    CertificateOfOther {
+        /// The node that gave the agent away.
+        source_node: PublicKey,
+        /// The node that sealed what happened before, or was given the agent.
+        held_by: PublicKey,
+    },
+    /// A checkpoint is of an epoch that had ended when it was made: whoever made it had given the agent away.
+    #[error("the epoch goes back from {from}, which a certificate began, to {to}")]
+    EpochBackwards {
+        /// The epoch that had begun.
+        from: u64,
+        /// The epoch of this checkpoint.
+        to: u64,
+    },
+    /// Another node than before sealed the segment, and no certificate says that it was given the agent.
+    #[error("the agent passed from the node {from} to {to} without a certificate")]
+    NodeChanged {
+        /// The node before.
+        from: PublicKey,
+        /// The node that sealed the segment.
+        to: PublicKey,
+    },
     /// The current checkpoint is older than the history by more than an interrupted save explains.
     #[error("rollback: the history goes on for {ahead} checkpoints after the current one")]
     Rollback {
@@ -194,6 +230,11 @@ impl FindingKind {
             Self::SegmentMissing { .. } => "segment_missing",
             Self::SegmentOrder => "segment_order",
             Self::SegmentUnclosed { .. } => "segment_unclosed",
+            Self::UnreadableCertificate(_) => "unreadable_certificate",
+            Self::CertificateMismatch { .. } => "certificate_mismatch",
+            Self::CertificateOfOther { .. } => "certificate_of_other",
+            Self::EpochBackwards { .. } => "epoch_backwards",
+            Self::NodeChanged { .. } => "node_changed",
             Self::Rollback { .. } => "rollback",
             Self::SaveInterrupted => "save_interrupted",
             Self::HeadNotArchived => "head_not_archived",
@@ -225,12 +266,17 @@ impl FindingKind {
             | Self::SegmentMismatch { .. }
             | Self::SegmentMissing { .. }
             | Self::SegmentOrder
+            | Self::UnreadableCertificate(_)
+            | Self::CertificateMismatch { .. }
+            | Self::CertificateOfOther { .. }
+            | Self::EpochBackwards { .. }
             | Self::Rollback { .. } => Severity::Error,
             Self::SaveInterrupted
             | Self::HeadNotArchived
             | Self::FundUnapplied { .. }
             | Self::FundRepeated { .. }
             | Self::SegmentUnclosed { .. }
+            | Self::NodeChanged { .. }
             | Self::Repeated { .. }
             | Self::OtherName
             | Self::UnknownFile => Severity::Notice,

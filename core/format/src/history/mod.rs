@@ -7,6 +7,7 @@
 //! the agent, so it does not say whether a state is what the module would have computed.
 
 mod audit;
+mod certificate;
 mod chain;
 mod finding;
 mod name;
@@ -15,12 +16,12 @@ mod report;
 pub use finding::{Finding, FindingKind, Severity};
 pub use name::{HistoryFile, HistoryFileError};
 pub use report::{
-    AuditSegmentFacts, CheckpointFacts, FundFacts, HistoryReport, HistorySegment, SignatureStatus,
-    SummaryFacts,
+    AuditSegmentFacts, CertificateFacts, CheckpointFacts, FundFacts, HistoryReport, HistorySegment,
+    SignatureStatus, SummaryFacts,
 };
 
 use crate::journal::{Segment, SegmentError, SegmentSummary, SummaryError};
-use crate::{Checkpoint, Did, FundRecord, VerifyError};
+use crate::{Checkpoint, Did, FundRecord, Offer, VerifyError};
 
 /// Collects the files of one history and judges them together.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct HistoryVerifier {
     funds: Vec<FundFacts>,
     segments: Vec<AuditSegmentFacts>,
     summary: Option<SummaryFacts>,
+    certificates: Vec<CertificateFacts>,
     findings: Vec<Finding>,
 }
 
@@ -47,6 +49,7 @@ impl HistoryVerifier {
             funds: Vec::new(),
             segments: Vec::new(),
             summary: None,
+            certificates: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -69,6 +72,8 @@ impl HistoryVerifier {
             self.add_segment(file, bytes);
         } else if HistoryFile::is_summary(file) {
             self.add_summary(file, bytes);
+        } else if HistoryFile::is_certificate(file) {
+            self.add_certificate(file, bytes);
         } else {
             self.find(file, FindingKind::UnknownFile);
         }
@@ -84,11 +89,16 @@ impl HistoryVerifier {
 
     /// Judges everything that was added.
     pub fn finish(self) -> HistoryReport {
-        let Self { expected, checkpoints, current, funds, segments, summary, findings, .. } = self;
+        let Self { expected, checkpoints, current, funds, segments, .. } = self;
+        let Self { summary, certificates, findings, .. } = self;
         let mut report = chain::judge(expected, checkpoints, current, funds, findings);
         let key = report.did.map(|did| did.public_key());
         let (segments, findings) =
             audit::judge(key, &report.checkpoints, segments, summary.as_ref());
+        report.findings.extend(findings);
+        let (certificates, findings) =
+            certificate::judge(key, &report.checkpoints, &segments, certificates);
+        report.certificates = certificates;
         report.audit_segments = segments;
         report.summary = summary;
         report.findings.extend(findings);
@@ -167,6 +177,21 @@ impl HistoryVerifier {
             closing: contents.closing,
             predecessor: opening.predecessor,
         });
+    }
+
+    fn add_certificate(&mut self, file: &str, bytes: &[u8]) {
+        let offer = match Offer::decode(bytes) {
+            Ok(offer) => offer,
+            Err(error) => return self.find(file, FindingKind::UnreadableCertificate(error)),
+        };
+        if offer.verify().is_err() {
+            return self.find(file, FindingKind::BadSignature);
+        }
+        let terms = *offer.terms();
+        if file.parse() != Ok(HistoryFile::Certificate { epoch: terms.epoch.major }) {
+            self.find(file, FindingKind::OtherName);
+        }
+        self.certificates.push(CertificateFacts { file: file.to_owned(), terms });
     }
 
     fn add_summary(&mut self, file: &str, bytes: &[u8]) {

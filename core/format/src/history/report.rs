@@ -3,7 +3,9 @@
 
 use super::finding::{Finding, Severity};
 use crate::journal::{CollectedSegment, Predecessor, SegmentClosing};
-use crate::{CheckpointVersion, Did, Funding, Hash, Header, Microcents, PublicKey, Tick};
+use crate::{
+    CheckpointVersion, Did, Funding, Hash, Header, Microcents, OfferTerms, PublicKey, Tick,
+};
 
 /// What a checkpoint's signature is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +88,15 @@ pub struct SummaryFacts {
     pub segments: Vec<CollectedSegment>,
 }
 
+/// What one certificate says: under what an agent passed from one node to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// The file it was read from.
+    pub file: String,
+    /// What agent and source signed.
+    pub terms: OfferTerms,
+}
+
 /// Checkpoints that follow each other and are of one module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistorySegment {
@@ -115,6 +126,8 @@ pub struct HistoryReport {
     pub audit_segments: Vec<AuditSegmentFacts>,
     /// The summary of collected segments, if there is one with valid signatures.
     pub summary: Option<SummaryFacts>,
+    /// The certificates with valid signatures, by epoch.
+    pub certificates: Vec<CertificateFacts>,
     /// Everything that is worth saying, in the order it was found.
     pub findings: Vec<Finding>,
 }

@@ -1,0 +1,64 @@
+//! Judges the certificates of a history: that each fits the checkpoint that it names, that the epoch which began
+//! with it was never left again, and that the nodes which sealed the segments are those that it names.
+//! Their signatures were already looked at.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Finding, FindingKind};
+use super::report::{AuditSegmentFacts, CertificateFacts, CheckpointFacts};
+use crate::{Hash, PublicKey};
+
+/// Judges the certificates beside these checkpoints, each after the one it follows, and these segments; returns
+/// the certificates by epoch, and what is wrong with them.
+pub(super) fn judge(
+    expected: Option<PublicKey>,
+    checkpoints: &[CheckpointFacts],
+    segments: &[AuditSegmentFacts],
+    mut certificates: Vec<CertificateFacts>,
+) -> (Vec<CertificateFacts>, Vec<Finding>) {
+    certificates.sort_by_key(|facts| facts.terms.epoch.major);
+    let mut findings = Vec::new();
+    let mut find = |file: &str, kind| findings.push(Finding { file: Some(file.to_owned()), kind });
+    for facts in &certificates {
+        let found = facts.terms.agent;
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            find(&facts.file, FindingKind::OtherKey { expected, found });
+        }
+        let named = checkpoints.iter().find(|other| other.hash == facts.terms.checkpoint);
+        if !named.is_some_and(|checkpoint| fits(facts, checkpoint)) {
+            let checkpoint = facts.terms.checkpoint;
+            find(&facts.file, FindingKind::CertificateMismatch { checkpoint });
+        }
+    }
+    let sealed: BTreeMap<Hash, &AuditSegmentFacts> =
+        segments.iter().map(|facts| (facts.closing.checkpoint, facts)).collect();
+    let (mut holder, mut epoch) = (None, 0);
+    for checkpoint in checkpoints {
+        let header = &checkpoint.header;
+        if header.epoch.major < epoch {
+            let kind = FindingKind::EpochBackwards { from: epoch, to: header.epoch.major };
+            find(&checkpoint.file, kind);
+        }
+        if let Some(segment) = sealed.get(&checkpoint.hash) {
+            if let Some(from) = holder.filter(|from| *from != segment.node) {
+                find(&segment.file, FindingKind::NodeChanged { from, to: segment.node });
+            }
+            holder = Some(segment.node);
+        }
+        for facts in certificates.iter().filter(|it| it.terms.checkpoint == checkpoint.hash) {
+            if let Some(held_by) = holder.filter(|held_by| *held_by != facts.terms.source) {
+                let source_node = facts.terms.source;
+                find(&facts.file, FindingKind::CertificateOfOther { source_node, held_by });
+            }
+            (holder, epoch) = (Some(facts.terms.target), epoch.max(facts.terms.epoch.major));
+        }
+    }
+    (certificates, findings)
+}
+
+/// Whether a certificate says what the checkpoint that it names says, and begins a later epoch.
+fn fits(facts: &CertificateFacts, checkpoint: &CheckpointFacts) -> bool {
+    let (terms, header) = (&facts.terms, &checkpoint.header);
+    (terms.tick, terms.budget, terms.module) == (header.tick, header.budget, header.code_hash)
+        && terms.epoch.major > header.epoch.major
+}
