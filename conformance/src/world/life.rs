@@ -143,6 +143,7 @@ impl World {
             node,
             limits: Limits::default(),
             plan: Plan {
+                first_tick_ns: 1_000_000_000,
                 tick_interval_ns: 1_000_000_000,
                 checkpoint_interval_ns: 5_000_000_000,
                 ticks: None,

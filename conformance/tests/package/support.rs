@@ -125,7 +125,7 @@ impl Site {
 
     /// What the guest consists of now, with every part.
     pub(crate) fn deliver(&self, guest: &Guest) -> Delivery {
-        let Stock { expected, inventory } = self.stock(guest);
+        let Stock { expected, inventory, .. } = self.stock(guest);
         let read = |item: &BillItem| {
             let bytes = pollster::block_on(read_part(self.storage(), &name(guest), item));
             (item.part, bytes.unwrap_or_else(|error| panic!("{error}")))
@@ -139,7 +139,7 @@ impl Site {
         let limits = &self.world.limits;
         let agent = name(guest);
         let found = stock_since(self.storage(), &agent, limits, &earlier);
-        let Stock { expected, inventory } = pollster::block_on(found).expect("an agent");
+        let Stock { expected, inventory, .. } = pollster::block_on(found).expect("an agent");
         assert_eq!(inventory, self.stock(guest).inventory, "what is read less is the same");
         let all = self.deliver(guest).parts;
         let new = inventory.without(&earlier);

@@ -123,6 +123,15 @@ pub(crate) enum Command {
     /// Remove a stopped agent from a running node
     #[command(after_long_help = RM_EXAMPLES)]
     Rm(RmArgs),
+    /// Give a running agent to another node, where it goes on
+    #[command(after_long_help = MIGRATE_EXAMPLES)]
+    Migrate(MigrateArgs),
+    /// List the nodes that a running node knows, and its own addresses
+    #[command(after_long_help = PEERS_EXAMPLES)]
+    Peers(PlaceArgs),
+    /// Ask other nodes what a second costs there
+    #[command(after_long_help = PRICE_EXAMPLES)]
+    Price(PriceArgs),
     /// Set an agent going again from its last checkpoint when its journal cannot be repeated
     #[command(after_long_help = RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
@@ -192,6 +201,8 @@ pub(crate) struct RunArgs {
     /// What the agent is given at its first start, in units [default: 1.0]
     #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
     pub(crate) budget: Option<String>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) node: NodeArgs,
 }
@@ -363,6 +374,20 @@ pub(crate) struct OneAgentArgs {
     pub(crate) place: PlaceArgs,
 }
 
+/// How a node is reached by others.
+#[derive(Debug, Args)]
+pub(crate) struct NetworkArgs {
+    /// The transport that agents move by; `run` opens no port without it [default of `node`: quic]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) transport: Option<String>,
+    /// Where other nodes connect [default: a free port that only this machine reaches]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// The NodeIds of those that may connect, with commas between them [default: all on this machine]
+    #[arg(long, value_name = "PEER,...")]
+    pub(crate) accept: Option<String>,
+}
+
 /// Arguments of `igor node`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -393,6 +418,11 @@ pub(crate) struct ServeArgs {
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     pub(crate) durability: Option<String>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+    /// When the node is asked to end, give its agents to the node at this address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) drain_to: Option<String>,
     /// Try a node so often before an agent that is to move goes to the next one [default: 3]
     #[arg(long, value_name = "N")]
     pub(crate) migration_retries: Option<String>,
@@ -443,6 +473,31 @@ pub(crate) struct StartArgs {
     /// What the agent may use [default: AGENT.manifest.json beside the module, if it is there]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Arguments of `igor migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The agent's name on this node
+    pub(crate) agent_id: AgentId,
+    /// Where the other node listens; given again, a node that is tried next
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Vec<String>,
+    /// Only send ahead what the other node lacks, so that the agent can go at once later
+    #[arg(long, requires = "to")]
+    pub(crate) prewarm: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Arguments of `igor price`.
+#[derive(Debug, Args)]
+pub(crate) struct PriceArgs {
+    /// Where the nodes listen
+    #[arg(value_name = "ADDR", required = true)]
+    pub(crate) addresses: Vec<String>,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 }
@@ -705,6 +760,26 @@ Examples:
 
 The agent must be stopped, or be one of a running `igor node`. The addition is signed and kept beside the
 history, so that `igor verify` accepts the higher budget.";
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  igor migrate heartbeat --to quic://127.0.0.1:4001#5f0c...
+  igor migrate heartbeat --to ADDR --to OTHER_ADDR
+  igor migrate heartbeat --to ADDR --prewarm
+
+The agent ticks on while it is sent. It stops when the other node is ready, and goes on there with the
+same identity, state and money, or here if it is refused. Without --to, the nodes of `igor peers` that
+come into question are tried, the cheapest first.";
+
+const PEERS_EXAMPLES: &str = "\
+Examples:
+  igor peers
+  igor peers --checkpoint-dir /var/lib/igor --output json";
+
+const PRICE_EXAMPLES: &str = "\
+Examples:
+  igor price quic://127.0.0.1:4001#5f0c...
+  igor price ADDR OTHER_ADDR --output json";
 
 const NODE_EXAMPLES: &str = "\
 Examples:

@@ -25,6 +25,11 @@ impl<'a> Bar<'a> {
         Self { clock, is_shown, begun_ns: clock.monotonic_ns(), drawn_ns: 0 }
     }
 
+    /// Whether there is anybody to show it to.
+    pub(crate) const fn is_shown(&self) -> bool {
+        self.is_shown
+    }
+
     /// Shows the line that is made of the nanoseconds since it began, if it is time.
     pub(crate) fn show(&mut self, line: impl FnOnce(u64) -> String) {
         let now_ns = self.clock.monotonic_ns();

@@ -12,7 +12,7 @@ use igor_core::storage::StorageError;
 use igor_node::abi::AbiError;
 use igor_node::{
     AdoptError, CollectError, CustodyProblem, ForceError, FundingError, JournalError, LaunchError,
-    LoadError, OpenError, RecoveryError, SurveyError,
+    LoadError, NodeKeyProblem, OpenError, RecoveryError, SurveyError,
 };
 
 use crate::problem::Problem;
@@ -47,6 +47,16 @@ impl Scene {
     fn module(&self) -> String {
         let module = self.module.as_deref().unwrap_or(Path::new("the module"));
         module.display().to_string()
+    }
+
+    /// It is not known where an agent is.
+    pub(crate) fn custody(&self, error: &CustodyProblem) -> Problem {
+        Problem::new(error, self.check_directory())
+    }
+
+    /// The node has no key.
+    pub(crate) fn node_key(&self, error: &NodeKeyProblem) -> Problem {
+        Problem::new(error, self.check_directory())
     }
 
     /// A plugin could not be built.

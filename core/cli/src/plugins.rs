@@ -20,6 +20,9 @@ const DEFAULT_ENGINE: &str = "wasmtime";
 const DEFAULT_STORAGE: &str = "fs";
 const DEFAULT_METER: &str = "wall";
 
+/// What `igor node` is reached by unless something else is chosen.
+pub(crate) const DEFAULT_TRANSPORT: &str = "quic";
+
 /// The meter of a simulation: it charges the same on every machine.
 pub(crate) const SIMULATED_METER: &str = "gas";
 
@@ -70,7 +73,7 @@ pub(crate) fn all(plugins: &Plugins) -> Vec<Plugin> {
     all.extend(list(&plugins.engines, Some(DEFAULT_ENGINE)));
     all.extend(list(&plugins.storages, Some(DEFAULT_STORAGE)));
     all.extend(list(&plugins.meters, Some(DEFAULT_METER)));
-    all.extend(list(&plugins.transports, None));
+    all.extend(list(&plugins.transports, Some(DEFAULT_TRANSPORT)));
     all
 }
 

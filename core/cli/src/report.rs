@@ -65,6 +65,11 @@ impl<'a> Report<'a> {
             RunEvent::NotGranted(denied) => {
                 format!("was not given {}: {}", denied.amount, text::one_line(&denied.reason))
             }
+            RunEvent::Came(came) => format!("came at tick {} from {}", came.tick, came.source),
+            RunEvent::Stayed(why) => format!("stays: {}", text::one_line(why)),
+            RunEvent::Declined(declined) => {
+                format!("was not taken: {}", text::one_line(&declined.reason))
+            }
             RunEvent::Notice(notice) => format!("note: {}", text::one_line(notice)),
             RunEvent::Verified(verification) => verified_text(verification)?,
             RunEvent::Stopped(stopped) => stopped_text(stopped),
@@ -104,6 +109,18 @@ impl<'a> Report<'a> {
                 amount: denied.amount.get(),
                 fund_id: denied.id.to_string(),
                 reason: denied.reason.clone(),
+            },
+            RunEvent::Sending(sending) => {
+                Event::Sending { done: sending.done, total: sending.total }
+            }
+            RunEvent::Came(came) => {
+                Event::Came { source: came.source.to_string(), tick: came.tick.0 }
+            }
+            RunEvent::Stayed(reason) => Event::Stayed { reason: reason.clone() },
+            RunEvent::Declined(declined) => Event::Declined {
+                source: declined.source.to_string(),
+                code: declined.code.as_str(),
+                reason: declined.reason.clone(),
             },
             RunEvent::Notice(message) => Event::Notice { message: message.clone() },
             _ => return None,
@@ -163,8 +180,9 @@ fn verified_text(verification: &Verification) -> Option<String> {
 fn stopped_text(stopped: &Stopped) -> String {
     let Stopped { reason, tick, budget, detail } = stopped;
     let reason = reason.name().replace('_', " ");
-    let detail = detail.as_deref().map_or(String::new(), |detail| format!(" ({detail})"));
-    format!("stopped at tick {tick}: {reason}{}, left {budget}", text::one_line(&detail))
+    let detail = detail.as_deref().map(text::one_line);
+    let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
+    format!("stopped at tick {tick}: {reason}{detail}, left {budget}")
 }
 
 #[derive(Serialize)]
@@ -188,6 +206,10 @@ enum Event {
     AsksToMove { tick: u64, node: Option<String>, price_max: Option<i64> },
     Funded(FundedLine),
     NotFunded { tick: u64, amount: i64, fund_id: String, reason: String },
+    Sending { done: u64, total: u64 },
+    Came { source: String, tick: u64 },
+    Stayed { reason: String },
+    Declined { source: String, code: &'static str, reason: String },
     Notice { message: String },
     Verification(VerificationLine),
     Stopped(StoppedLine),

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use igor_core::clock::Entropy;
 use igor_core::config::{Config, DivergencePolicy, DurabilitySetting, HiddenStatePolicy, Plugins};
-use igor_core::format::{AgentId, AgentKey};
+use igor_core::format::{AgentId, AgentKey, NodeKey};
 use igor_core::gas::CancelFlag;
+use igor_core::handoff::Schedule;
 use igor_core::plugin::{BuildError, Context};
-use igor_core::{Engine, Limits, Meter, Storage};
+use igor_core::{Engine, Limits, Meter, Storage, Transport};
 use igor_node::shell::{self, StopHandle, StopSignal, drive};
 use igor_node::{
     CheckPlan, CommitMode, Defaults, NamedEngine, Node, OnDivergence, OnHiddenState, Plan, Request,
@@ -32,6 +33,7 @@ pub(crate) struct Assembly {
     /// The node.
     pub(crate) node: Node,
     config: Config,
+    plugins: Arc<Plugins>,
     clock: Arc<OsClock>,
 }
 
@@ -88,7 +90,7 @@ impl Assembly {
             clock: Arc::<OsClock>::clone(&clock),
             entropy: Arc::new(OsEntropy),
         };
-        Ok(Self { node, config, clock })
+        Ok(Self { node, config, plugins: Arc::clone(plugins), clock })
     }
 
     /// What is asked for: an agent with this module and manifest. What the user set explicitly is
@@ -145,6 +147,29 @@ impl Assembly {
         }
     }
 
+    /// What the node was put together from.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The transport of this name, for the node with this key.
+    pub(crate) fn transport(
+        &self,
+        name: &str,
+        key: &Arc<NodeKey>,
+        scene: &Scene,
+    ) -> Result<Arc<dyn Transport>, Problem> {
+        let context = self.config.context().with_node_key(Arc::clone(key));
+        let section = self.config.section::<dyn Transport>(name);
+        let built = self.plugins.transports.build(name, &section, &context);
+        built.map_err(|error| scene.build(&error))
+    }
+
+    /// How long moves take, and what is tried again when.
+    pub(crate) fn schedule(&self) -> Schedule {
+        Schedule::default()
+    }
+
     /// The limits in force.
     pub(crate) fn limits(&self) -> &Limits {
         self.config.limits()
@@ -177,6 +202,7 @@ impl Assembly {
     pub(crate) fn plan(&self, ticks: Option<u64>) -> Plan {
         let settings = self.config.run();
         Plan {
+            first_tick_ns: nanoseconds(settings.tick_interval),
             tick_interval_ns: nanoseconds(settings.tick_interval),
             checkpoint_interval_ns: nanoseconds(settings.checkpoint_interval),
             ticks,
@@ -303,7 +329,7 @@ fn pass_on_signals(handle: StopHandle) -> Result<(), Problem> {
 }
 
 /// Why a run that did not end well ended.
-fn failure(reason: StopReason, stopped: Option<Stopped>, scene: &Scene) -> Problem {
+pub(crate) fn failure(reason: StopReason, stopped: Option<Stopped>, scene: &Scene) -> Problem {
     let agent = &scene.agent;
     let (tick, detail) = stopped.map_or((0, None), |stopped| (stopped.tick.0, stopped.detail));
     let detail = detail.map_or(String::new(), |detail| format!(": {detail}"));

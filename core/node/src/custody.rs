@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use igor_core::Storage;
 use igor_core::format::{AgentId, Checkpoint, CheckpointError, PublicKey, decode_identity};
 use igor_core::handoff::{Custody, CustodyError, Holding};
-use igor_core::storage::{Key, Scope, StorageError, Version};
+use igor_core::storage::{Group, Key, Precondition, Scope, StorageError, Version};
 use igor_core::transport::NodeId;
 
+use crate::commit::commit_one;
 use crate::handoff::Whereabouts;
 use crate::open::OpenError;
 use crate::survey::list_keys;
@@ -166,4 +167,30 @@ pub(crate) async fn held(
             Err(OpenError::Contested { agent, held: *held, seen: *seen })
         }
     }
+}
+
+/// Writes down where an agent is.
+///
+/// # Errors
+/// When the store refuses or fails; also when it would set down an agent as absent that is here.
+pub(crate) async fn set_custody(
+    storage: &dyn Storage,
+    whereabouts: &Whereabouts,
+) -> Result<(), StorageError> {
+    let Whereabouts { agent, name, custody } = whereabouts;
+    let key = Key::Custody(name.clone());
+    let stored = storage.get(&key).await?;
+    let precondition = match stored {
+        Some(stored) => Precondition::Matches(stored.version),
+        None if custody.holding == Holding::Absent
+            && storage.get(&Key::Checkpoint(name.clone())).await?.is_some() =>
+        {
+            let problem = "the agent is here".to_owned();
+            return Err(StorageError::Conflict { object: key.to_string(), problem });
+        }
+        None => Precondition::Absent,
+    };
+    let group = Group::new(name.clone()).put(key, custody.encode(agent), precondition);
+    commit_one(storage, group).await?;
+    Ok(())
 }

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use igor_core::format::{AgentId, FundId, Gas, Hash, Microcents, Nanos, Price, Tick};
+use igor_core::format::{AgentId, FundId, Gas, Hash, Microcents, Nanos, Price, RefusalCode, Tick};
+use igor_core::transport::NodeId;
 
 use crate::hostcall::MoveWish;
 use crate::verify::Verification;
@@ -38,6 +39,14 @@ pub enum RunEvent {
     Granted(Granted),
     /// Money was not added to the budget.
     NotGranted(NotGranted),
+    /// The agent is being sent to another node while it ticks on.
+    Sending(Sending),
+    /// The agent was to go to another node and stays, for this reason.
+    Stayed(String),
+    /// The agent came from another node and ticks here.
+    Came(Came),
+    /// An agent of this name was offered by another node and not taken.
+    Declined(Declined),
     /// Something the operator should know; the run goes on.
     Notice(String),
     /// Something was checked by re-execution.
@@ -124,6 +133,35 @@ pub struct NotGranted {
     /// How much.
     pub amount: Microcents,
     /// Why not.
+    pub reason: String,
+}
+
+/// How far an agent that is sent to another node has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sending {
+    /// Bytes that were sent.
+    pub done: u64,
+    /// Bytes of everything that the other node lacks.
+    pub total: u64,
+}
+
+/// An agent that came from another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Came {
+    /// Who held it before.
+    pub source: NodeId,
+    /// Its last tick there.
+    pub tick: Tick,
+}
+
+/// An agent that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declined {
+    /// Who offered it.
+    pub source: NodeId,
+    /// Why, for programs.
+    pub code: RefusalCode,
+    /// Why, for people.
     pub reason: String,
 }
 

@@ -52,6 +52,19 @@ pub(crate) async fn node_key(
     })
 }
 
+/// The key of the node that this store belongs to, made if there is none; `agent` is whose name it is written
+/// under.
+///
+/// # Errors
+/// When it cannot be read or made.
+pub async fn own_key(
+    storage: &dyn Storage,
+    agent: &AgentId,
+    entropy: &dyn Entropy,
+) -> Result<Arc<NodeKey>, NodeKeyProblem> {
+    node_key(storage, agent, entropy).await
+}
+
 async fn read(storage: &dyn Storage) -> Result<Option<Arc<NodeKey>>, NodeKeyProblem> {
     let Some(stored) = storage.get(&Key::Node).await? else { return Ok(None) };
     let bytes = Zeroizing::new(stored.bytes);

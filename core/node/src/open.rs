@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use igor_core::format::encode_identity;
 use igor_core::format::{AgentId, AgentKey, Carry, Did, Epoch, Hash, Microcents, Price, Tick};
-use igor_core::format::{AgentRecord, AgentRecordError, ExecutionLimits, MeterName, Standing};
+use igor_core::format::{
+    AgentRecord, AgentRecordError, ExecutionLimits, Manifest, MeterName, Standing,
+};
 use igor_core::format::{NodeKey, OpenSegment, Predecessor};
 use igor_core::handoff::Holding;
 use igor_core::limits::Limits;
@@ -278,6 +280,20 @@ pub async fn stored_module(
     let Ok(record) = AgentRecord::decode(&stored.bytes) else { return Ok(None) };
     let module = storage.get(&Key::Module(record.module)).await?;
     Ok(module.map(|stored| stored.bytes).filter(|bytes| Hash::of(bytes) == record.module))
+}
+
+/// The manifest that an agent lives under.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn manifest_of(storage: &dyn Storage, agent: &AgentId) -> Result<Manifest, StorageError> {
+    let key = Key::Record(agent.clone());
+    let corrupt = |problem: String| StorageError::Corrupt { object: key.to_string(), problem };
+    let stored = storage.get(&key).await?;
+    let bytes = stored.map(|stored| stored.bytes).unwrap_or_default();
+    let record = AgentRecord::decode(&bytes).map_err(|error| corrupt(error.to_string()))?;
+    let text = stored_manifest(storage, &record).await?;
+    Manifest::parse(&text, u64::MAX).map_err(|error| corrupt(error.to_string()))
 }
 
 /// The text of the manifest that an agent lives under.

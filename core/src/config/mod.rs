@@ -11,6 +11,7 @@ mod builder;
 mod duration;
 mod error;
 mod extract;
+mod list;
 mod number;
 mod settings;
 mod size;

@@ -9,7 +9,7 @@ use igor_format::{Microcents, Price};
 use serde::Deserialize;
 
 use super::size::{self, Retention};
-use super::{amount, duration, number};
+use super::{amount, duration, list, number};
 use crate::Limits;
 
 /// The section `[node]`.
@@ -17,6 +17,16 @@ use crate::Limits;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NodeSettings {
+    /// The NodeIds of those that may connect; all may, if none is named and only this machine reaches the node.
+    #[serde(deserialize_with = "list::words")]
+    pub accept: Vec<String>,
+    /// Where agents go when the node is asked to end, in the transport's notation; they stay otherwise.
+    #[serde(default)]
+    pub drain_to: Option<String>,
+    /// Where others connect, in the transport's notation; a free place that only this machine reaches
+    /// otherwise.
+    #[serde(default)]
+    pub listen: Option<String>,
     /// What one nominal second costs; more than nothing.
     #[serde(deserialize_with = "amount::price")]
     pub price: Price,
@@ -27,6 +37,9 @@ pub struct NodeSettings {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HandoffSettings {
+    /// Whether agents may come whose last segment cannot be re-executed.
+    #[serde(deserialize_with = "number::yes_or_no")]
+    pub accept_unproven: bool,
     /// How often one node is tried before the next one is.
     #[serde(deserialize_with = "number::positive")]
     pub retries: u64,
@@ -196,9 +209,9 @@ pub enum OutputFormat {
 
 /// The defaults of all sections that are not a plugin's, written as one would write them.
 pub(super) fn default_sections() -> Dict {
-    let handoff = [("retries", "3"), ("retry_delay", "1s")];
+    let handoff = [("accept_unproven", "no"), ("retries", "3"), ("retry_delay", "1s")];
     let history = [("segments", "all")];
-    let node = [("price", "0.001")];
+    let node = [("accept", ""), ("price", "0.001")];
     let run = [
         ("budget", "1.0"),
         ("checkpoint_dir", "checkpoints"),

@@ -28,15 +28,19 @@ const NAME_COLUMNS: usize = 20;
 const STATE_COLUMNS: usize = 18;
 
 /// Nothing to be sent.
-const NOTHING: Option<&()> = None;
+pub(crate) const NOTHING: Option<&()> = None;
 
 /// The node of the directory in force, and where to print.
-fn ready(place: &PlaceArgs, common: &Common) -> Result<(Client, Output), Problem> {
+pub(crate) fn ready(
+    place: &PlaceArgs,
+    agent: Option<&AgentId>,
+    common: &Common,
+) -> Result<(Client, Output), Problem> {
     let (dir, output) = place_of(place, common)?;
-    Ok((Client::of(&place.control, &dir)?, output))
+    Ok((Client::of(&place.control, &dir, agent)?, output))
 }
 
-fn place_of(place: &PlaceArgs, common: &Common) -> Result<(PathBuf, Output), Problem> {
+pub(crate) fn place_of(place: &PlaceArgs, common: &Common) -> Result<(PathBuf, Output), Problem> {
     let flags = [("--checkpoint-dir", "run.checkpoint_dir", place.checkpoint_dir.as_deref())];
     let config = settings::load(common, &flags, &*linked()?)?;
     let output = start(&config);
@@ -45,7 +49,7 @@ fn place_of(place: &PlaceArgs, common: &Common) -> Result<(PathBuf, Output), Pro
 
 /// Lists the agents of a node.
 pub(crate) fn ps(args: &PlaceArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(args, common)?;
+    let (node, output) = ready(args, None, common)?;
     let listing: Listing = node.ask(Method::GET, "/v1/agents", NOTHING)?;
     output.document("ps", &listing, || listing_text(&listing))?;
     Ok(Exit::Done)
@@ -53,7 +57,7 @@ pub(crate) fn ps(args: &PlaceArgs, common: &Common) -> Result<Exit, Problem> {
 
 /// Shows how one agent stands.
 pub(crate) fn status(args: &OneAgentArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, Some(&args.agent_id), common)?;
     let status: Status = node.ask(Method::GET, &path_of(&args.agent_id, ""), NOTHING)?;
     output.document("status", &status, || status_text(&status))?;
     Ok(Exit::Done)
@@ -70,7 +74,7 @@ struct Line<'a> {
 
 /// Shows the last lines of an agent, and with `--follow` those that come.
 pub(crate) fn logs(args: &LogsArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, Some(&args.agent_id), common)?;
     let query = format!("/logs?lines={}", args.lines);
     let path = path_of(&args.agent_id, &query);
     let print = |line: &LogLine| match output.format() {
@@ -91,7 +95,7 @@ pub(crate) fn logs(args: &LogsArgs, common: &Common) -> Result<Exit, Problem> {
 
 /// Starts an agent from a module, or again one that is kept.
 pub(crate) fn start_agent(args: &StartArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, None, common)?;
     let path = Path::new(&args.what);
     let budget = args.budget.map(Microcents::get);
     let mut start = wire::Start {
@@ -114,7 +118,7 @@ pub(crate) fn start_agent(args: &StartArgs, common: &Common) -> Result<Exit, Pro
 
 /// Stops an agent after a last checkpoint.
 pub(crate) fn stop(args: &StopArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, Some(&args.agent_id), common)?;
     let body = wire::Stop { now: args.now };
     let status: Status = node.ask(Method::POST, &path_of(&args.agent_id, "/stop"), Some(&body))?;
     tell("stop", &status, &output)
@@ -122,21 +126,21 @@ pub(crate) fn stop(args: &StopArgs, common: &Common) -> Result<Exit, Problem> {
 
 /// Lets an agent run no ticks for now.
 pub(crate) fn pause(args: &OneAgentArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, Some(&args.agent_id), common)?;
     let status: Status = node.ask(Method::POST, &path_of(&args.agent_id, "/pause"), NOTHING)?;
     tell("pause", &status, &output)
 }
 
 /// Lets an agent run ticks again.
 pub(crate) fn unpause(args: &OneAgentArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, Some(&args.agent_id), common)?;
     let status: Status = node.ask(Method::POST, &path_of(&args.agent_id, "/unpause"), NOTHING)?;
     tell("unpause", &status, &output)
 }
 
 /// Removes a stopped agent.
 pub(crate) fn rm(args: &RmArgs, common: &Common) -> Result<Exit, Problem> {
-    let (node, output) = ready(&args.place, common)?;
+    let (node, output) = ready(&args.place, Some(&args.agent_id), common)?;
     let path = path_of(&args.agent_id, &format!("?history={}", args.history));
     let removed: Removed = node.ask(Method::DELETE, &path, NOTHING)?;
     output.document("rm", &removed, || {
@@ -157,7 +161,7 @@ pub(crate) fn fund(
     agent: &AgentId,
     amount: Microcents,
 ) -> Result<Option<wire::Funded>, Problem> {
-    let Some(node) = Client::choose(control, dir)? else { return Ok(None) };
+    let Some(node) = Client::choose(control, dir, Some(agent))? else { return Ok(None) };
     let body = wire::Fund { amount: amount.get() };
     node.ask(Method::POST, &path_of(agent, "/fund"), Some(&body)).map(Some)
 }

@@ -309,6 +309,7 @@ fn tick_probe(engine: &str, config: &Config, plugins: &Arc<Plugins>) -> Result<H
     let request = assembly.request(scene.agent.clone(), PROBE.to_vec(), None)?;
     let request = igor_node::Request { budget: None, meter: None, ..request };
     let plan = Plan {
+        first_tick_ns: 0,
         tick_interval_ns: 0,
         checkpoint_interval_ns: u64::MAX,
         ticks: Some(PROBE_TICKS),

@@ -13,6 +13,7 @@ pub(crate) mod gc;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod moving;
 pub(crate) mod node;
 pub(crate) mod plugins;
 pub(crate) mod prove;

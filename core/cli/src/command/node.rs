@@ -1,6 +1,7 @@
 //! `igor node`: runs the agents of a directory until it is asked to end.
 
 use crate::args::{Common, ServeArgs};
+use crate::command::run::network_flags;
 use crate::control::token::Token;
 use crate::exit::Exit;
 use crate::explain::Scene;
@@ -13,7 +14,7 @@ use crate::start;
 /// Runs a node.
 pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [
+    let mut flags = vec![
         ("--engine", "engine.plugin", args.engine.as_deref()),
         ("--storage", "storage.plugin", args.storage.as_deref()),
         ("--meter", "meter.plugin", args.meter.as_deref()),
@@ -25,7 +26,9 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
         ("--durability", "run.durability", args.durability.as_deref()),
         ("--migration-retries", "handoff.retries", args.migration_retries.as_deref()),
         ("--migration-retry-delay", "handoff.retry_delay", args.migration_retry_delay.as_deref()),
+        ("--drain-to", "node.drain_to", args.drain_to.as_deref()),
     ];
+    flags.extend(network_flags(&args.network));
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
     let dir = config.run().checkpoint_dir.clone();

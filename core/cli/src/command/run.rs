@@ -1,10 +1,13 @@
 //! `igor run`: starts an agent, or continues it.
 
+use igor_core::Transport;
+
 use crate::agent;
 use crate::args::Common;
-use crate::args::{NodeArgs, RunArgs};
+use crate::args::{NetworkArgs, NodeArgs, RunArgs};
 use crate::exit::Exit;
 use crate::explain::Scene;
+use crate::node::alone;
 use crate::problem::Problem;
 use crate::runner::{Assembly, linked};
 use crate::settings::{self, Flag};
@@ -14,6 +17,7 @@ use crate::start;
 pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
     let mut flags = node_flags(&args.node).to_vec();
+    flags.extend(network_flags(&args.network));
     flags.push(("--budget", "run.budget", args.budget.as_deref()));
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
@@ -28,9 +32,22 @@ pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
         dir: config.run().checkpoint_dir.clone(),
         module: Some(args.wasm.clone()),
     };
+    let is_reached = config.chosen::<dyn Transport>().is_some();
     let assembly = Assembly::new(config, &plugins, &scene)?;
-    let request = assembly.request(id, module, manifest)?;
-    assembly.run(request, args.node.ticks, &scene, &output)
+    let (request, ticks) = (assembly.request(id, module, manifest)?, args.node.ticks);
+    if is_reached {
+        return alone::run(alone::Run { assembly, request, ticks, scene }, &output);
+    }
+    assembly.run(request, ticks, &scene, &output)
+}
+
+/// The flags that say how a node is reached.
+pub(crate) fn network_flags(args: &NetworkArgs) -> [Flag<'_>; 3] {
+    [
+        ("--transport", "transport.plugin", args.transport.as_deref()),
+        ("--listen", "node.listen", args.listen.as_deref()),
+        ("--accept", "node.accept", args.accept.as_deref()),
+    ]
 }
 
 /// The flags of `run` and `resume` that stand for settings.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use igor_core::format::Hash;
+use igor_core::format::{AgentId, Hash};
 
 use crate::problem::Problem;
 
@@ -25,8 +25,9 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Makes room for the socket of the node on `dir`, which is claimed, and notes where it is.
-    pub(crate) fn take(dir: &Path) -> Result<Self, Problem> {
+    /// Makes room for the socket of the node on `dir`, which is claimed, or of the process that runs one agent
+    /// there, and notes where it is.
+    pub(crate) fn take(dir: &Path, agent: Option<&AgentId>) -> Result<Self, Problem> {
         let failed = |what: &Path, error: io::Error| {
             Problem::new(
                 format_args!("make the control socket {}: {error}", what.display()),
@@ -36,11 +37,16 @@ impl Address {
         let folder = runtime_folder();
         private_folder(&folder).map_err(|error| failed(&folder, error))?;
         let full = fs::canonicalize(dir).map_err(|error| failed(dir, error))?;
-        let hash = Hash::of(full.as_os_str().as_encoded_bytes()).to_string();
+        let mut whose = full.as_os_str().as_encoded_bytes().to_vec();
+        if let Some(agent) = agent {
+            whose.push(0);
+            whose.extend(agent.as_str().bytes());
+        }
+        let hash = Hash::of(&whose).to_string();
         let name: String = hash.chars().take(NAME_DIGITS).collect();
         let socket = folder.join(format!("{name}.sock"));
         remove_socket(&socket).map_err(|error| failed(&socket, error))?;
-        let note = dir.join(NOTE);
+        let note = dir.join(note_of(agent));
         let text = socket.as_os_str().as_encoded_bytes();
         fs::write(&note, text).map_err(|error| failed(&note, error))?;
         Ok(Self { socket, note })
@@ -64,9 +70,15 @@ impl Drop for Address {
     }
 }
 
-/// The socket of the node that runs on `dir`, as far as the note says.
-pub(crate) fn noted(dir: &Path) -> Option<PathBuf> {
-    let bytes = crate::agent::read(&dir.join(NOTE), NOTE_BYTES_MAX).ok()?;
+/// The name of the note.
+fn note_of(agent: Option<&AgentId>) -> String {
+    agent.map_or_else(|| NOTE.to_owned(), |agent| format!("{NOTE}-{agent}"))
+}
+
+/// The socket of the node that runs on `dir`, or of the process that runs one agent there, as far as the note
+/// says.
+pub(crate) fn noted(dir: &Path, agent: Option<&AgentId>) -> Option<PathBuf> {
+    let bytes = crate::agent::read(&dir.join(note_of(agent)), NOTE_BYTES_MAX).ok()?;
     Some(PathBuf::from(String::from_utf8(bytes).ok()?))
 }
 

@@ -43,9 +43,14 @@ enum Way {
 }
 
 impl Client {
-    /// The node at the address that is given, or else the one that runs on `dir`, if there is one.
-    pub(crate) fn choose(args: &ControlArgs, dir: &Path) -> Result<Option<Self>, Problem> {
-        let Some(address) = args.control else { return Ok(Self::find(dir)) };
+    /// The node at the address that is given, or else the one that runs on `dir`, or else the process that runs
+    /// `agent` there by itself, if there is one.
+    pub(crate) fn choose(
+        args: &ControlArgs,
+        dir: &Path,
+        agent: Option<&AgentId>,
+    ) -> Result<Option<Self>, Problem> {
+        let Some(address) = args.control else { return Ok(Self::find(dir, agent)) };
         let file = args.control_token_file.clone().unwrap_or_else(|| Token::file(dir));
         let token = Token::read(&file)?;
         Ok(Some(Self {
@@ -56,18 +61,24 @@ impl Client {
     }
 
     /// The same; there must be one.
-    pub(crate) fn of(args: &ControlArgs, dir: &Path) -> Result<Self, Problem> {
+    pub(crate) fn of(
+        args: &ControlArgs,
+        dir: &Path,
+        agent: Option<&AgentId>,
+    ) -> Result<Self, Problem> {
         let place = format!("on {}", dir.display());
-        Self::choose(args, dir)?.ok_or_else(|| no_node(&place, &way_out(dir)))
+        Self::choose(args, dir, agent)?.ok_or_else(|| no_node(&place, &way_out(dir)))
     }
 
-    /// The node that runs on `dir`, if there is one.
-    fn find(dir: &Path) -> Option<Self> {
-        let socket = address::noted(dir)?;
-        // A node that was killed leaves its note behind.
-        std::os::unix::net::UnixStream::connect(&socket).ok()?;
-        let place = format!("on {}", dir.display());
-        Some(Self { way: Way::Socket(socket), place, way_out: way_out(dir) })
+    fn find(dir: &Path, agent: Option<&AgentId>) -> Option<Self> {
+        let of = |agent| {
+            let socket = address::noted(dir, agent)?;
+            // Who was killed leaves its note behind.
+            std::os::unix::net::UnixStream::connect(&socket).ok()?;
+            let place = format!("on {}", dir.display());
+            Some(Self { way: Way::Socket(socket), place, way_out: way_out(dir) })
+        };
+        of(None).or_else(|| of(Some(agent?)))
     }
 
     /// Asks for something and reads the answer.

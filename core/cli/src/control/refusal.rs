@@ -28,6 +28,10 @@ pub(crate) enum Code {
     StillRuns,
     /// The agent cannot be started.
     CannotStart,
+    /// The agent cannot be given to another node.
+    CannotMove,
+    /// No other node took the agent, and it stays.
+    NotMoved,
     /// Something else stands against it.
     Refused,
     /// The request is too large.
@@ -51,6 +55,8 @@ impl Code {
             Self::NotRunning => "not_running",
             Self::StillRuns => "still_runs",
             Self::CannotStart => "cannot_start",
+            Self::CannotMove => "cannot_move",
+            Self::NotMoved => "not_moved",
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
@@ -67,7 +73,8 @@ impl Code {
             Self::NoMethod => 405,
             Self::AlreadyRuns | Self::NotRunning | Self::StillRuns => 409,
             Self::TooLarge => 413,
-            Self::CannotStart | Self::Refused => 422,
+            Self::CannotStart | Self::CannotMove | Self::Refused => 422,
+            Self::NotMoved => 502,
             Self::Draining => 503,
             Self::Timeout => 504,
         }
@@ -120,7 +127,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Every code.
-    pub(crate) const CODES: [Code; 13] = [
+    pub(crate) const CODES: [Code; 15] = [
         Code::BadRequest,
         Code::Unauthorized,
         Code::NoRoute,
@@ -130,6 +137,8 @@ pub(crate) mod tests {
         Code::NotRunning,
         Code::StillRuns,
         Code::CannotStart,
+        Code::CannotMove,
+        Code::NotMoved,
         Code::Refused,
         Code::TooLarge,
         Code::Timeout,

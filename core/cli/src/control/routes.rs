@@ -42,10 +42,13 @@ enum Route {
     Unpause,
     Fund,
     Logs,
+    Migrate,
+    Peers,
+    Prices,
 }
 
 /// Every route: its method and path.
-const ROUTES: [(&str, &str, Route); 10] = [
+const ROUTES: [(&str, &str, Route); 13] = [
     ("GET", "/v1/health", Route::Health),
     ("GET", "/v1/agents", Route::List),
     ("POST", "/v1/agents", Route::Start),
@@ -56,6 +59,9 @@ const ROUTES: [(&str, &str, Route); 10] = [
     ("POST", "/v1/agents/{agent_id}/unpause", Route::Unpause),
     ("POST", "/v1/agents/{agent_id}/fund", Route::Fund),
     ("GET", "/v1/agents/{agent_id}/logs", Route::Logs),
+    ("POST", "/v1/agents/{agent_id}/migrate", Route::Migrate),
+    ("GET", "/v1/peers", Route::Peers),
+    ("POST", "/v1/prices", Route::Prices),
 ];
 
 /// Answers a request.
@@ -123,6 +129,11 @@ async fn perform(
                 let starting = starting(parse(body)?)?;
                 Ok(json(StatusCode::CREATED, &station.start(starting).await?))
             }
+            Route::Peers => Ok(json(StatusCode::OK, &station.peers()?)),
+            Route::Prices => {
+                let wire::AskPrices { addresses } = parse(body)?;
+                Ok(json(StatusCode::OK, &station.prices(&addresses).await))
+            }
             _ => Ok(json(StatusCode::OK, &wire::Listing { agents: station.known.all() })),
         };
     };
@@ -143,6 +154,10 @@ async fn perform(
             json(StatusCode::OK, &station.remove(&agent, with_history).await?)
         }
         Route::Logs => logs(station, agent, query)?,
+        Route::Migrate => {
+            let wire::Migrate { to, prewarm } = parse(body)?;
+            json(StatusCode::OK, &station.migrate(&agent, to, prewarm).await?)
+        }
         _ => said(&station.known.status(&agent)?),
     })
 }

@@ -54,6 +54,81 @@ pub(crate) struct Status {
     /// The tick of the last checkpoint.
     pub(crate) checkpoint_tick: Option<u64>,
     pub(crate) checkpoint: Option<String>,
+    /// How far it has got on its way to another node.
+    #[serde(default)]
+    pub(crate) sending: Option<Sending>,
+}
+
+/// How much of an agent was sent to another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sending {
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+}
+
+/// Where an agent is to go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Migrate {
+    /// The addresses of nodes, the first choice first; without one, those that are known are tried.
+    #[serde(default)]
+    pub(crate) to: Vec<String>,
+    /// Whether it is only to be sent ahead, so that it can go at once later.
+    #[serde(default)]
+    pub(crate) prewarm: bool,
+}
+
+/// An agent that is at another node, or that can go there at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    pub(crate) agent_id: String,
+    pub(crate) node_id: String,
+    pub(crate) address: String,
+    /// Whether it is there, and was not only sent ahead.
+    pub(crate) is_there: bool,
+}
+
+/// A node and those that it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PeerListing {
+    pub(crate) node_id: String,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) peers: Vec<Peer>,
+}
+
+/// A node that another one knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Peer {
+    pub(crate) node_id: String,
+    pub(crate) addresses: Vec<String>,
+    /// What it said that a second costs.
+    pub(crate) price: Option<i64>,
+    /// When it last did what it was asked.
+    pub(crate) seen: Option<String>,
+    /// How often in a row it did not.
+    pub(crate) failures: u32,
+}
+
+/// Nodes that are to be asked for their prices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskPrices {
+    pub(crate) addresses: Vec<String>,
+}
+
+/// What nodes charge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charges {
+    pub(crate) prices: Vec<Charge>,
+}
+
+/// What one node charges for a second, or why that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charge {
+    pub(crate) address: String,
+    pub(crate) node_id: Option<String>,
+    pub(crate) price: Option<i64>,
+    pub(crate) error: Option<String>,
 }
 
 /// All agents of a node.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::log::Log;
 use crate::control::refusal::{Code, Refusal};
-use crate::control::wire::{LogKind, LogLine, State, Status};
+use crate::control::wire::{LogKind, LogLine, Sending, State, Status};
 
 /// All agents that a node knows.
 #[derive(Default)]
@@ -39,6 +39,7 @@ impl Entry {
             price: None,
             checkpoint_tick: None,
             checkpoint: None,
+            sending: None,
         };
         Self { status, log: Log::default(), changes: watch::Sender::new(0) }
     }
@@ -203,7 +204,16 @@ impl Entry {
                 let tick = status.tick;
                 self.log.push(time.to_owned(), tick, LogKind::Notice, notice.clone());
             }
+            RunEvent::Sending(sending) => {
+                status.sending = Some(Sending { done: sending.done, total: sending.total });
+            }
+            RunEvent::Stayed(why) => {
+                status.sending = None;
+                let tick = status.tick;
+                self.log.push(time.to_owned(), tick, LogKind::Notice, format!("stays: {why}"));
+            }
             RunEvent::Stopped(stopped) => {
+                status.sending = None;
                 (status.tick, status.budget) = (stopped.tick.0, stopped.budget.get());
                 status.reason = Some(stopped.reason.name().to_owned());
                 status.detail.clone_from(&stopped.detail);

@@ -2,8 +2,12 @@
 //! API, and drains when it is asked to end. What an agent does is igor-node's business, and what can be
 //! asked of the node is in [`station`].
 
+pub(crate) mod alone;
 pub(crate) mod known;
 pub(crate) mod log;
+mod moving;
+mod network;
+mod peering;
 mod scribe;
 pub(crate) mod station;
 
@@ -22,7 +26,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::scribe::Scribe;
-use self::station::Station;
+use self::station::{Station, Tenancy};
 use crate::control::address::Address;
 use crate::control::token::Token;
 use crate::control::{server, tcp};
@@ -71,17 +75,24 @@ struct DrainedLine {
 
 /// Runs a node until it is asked to end.
 pub(crate) fn run(plan: Plan, output: &Output) -> Result<Exit, Problem> {
-    let failed = |error| {
-        Problem::new(format_args!("start the node: {error}"), "Check the limits of this user.")
-    };
     allow_many_files();
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build();
-    let runtime = runtime.map_err(failed)?;
+    let runtime = runtime().map_err(|error| failed_to_start(&error))?;
     let ended = runtime.block_on(live(plan, output));
     // What is still under way was abandoned.
     runtime.shutdown_background();
     ended
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build()
+}
+
+fn failed_to_start(error: &std::io::Error) -> Problem {
+    Problem::new(
+        format_args!("start the node: {error}"),
+        "Free some memory or raise the limits of this user.",
+    )
 }
 
 /// Each agent has files open while it runs: as many are allowed as the system lets this user have.
@@ -102,10 +113,14 @@ async fn live(plan: Plan, output: &Output) -> Result<Exit, Problem> {
     let (scribe, writing) = Scribe::new(Arc::clone(&deck.storage));
     tokio::spawn(writing);
     let (handle, orders) = FleetHandle::new();
-    let station = Arc::new(Station::new(assembly, dir, handle, scribe, cores));
+    let key = network::key(&assembly.node, &scene).await?;
+    let (fleet, tenancy) = ((handle, scribe), (key, Tenancy::Many));
+    let station = Station::new(assembly, dir, fleet, tenancy, output.clone(), cores);
+    let station = Arc::new(station);
     pass_on_signals(&station)?;
     let wished = look_around(&station, &scene).await?;
-    let address = Address::take(&station.dir)?;
+    network::open(&station, &scene, output).await?;
+    let address = Address::take(&station.dir, None)?;
     let listener = server::listen(&address)?;
     tokio::spawn(server::serve(listener, Arc::clone(&station)));
     let at = match control {
@@ -172,12 +187,7 @@ async fn sail(
         ControlFlow::Continue(())
     };
     let sailed = run_fleet(deck, orders, false, &mut sink).await;
-    let left = sailed.map_err(|error| {
-        Problem::new(
-            format_args!("start a thread: {error}"),
-            "Free some memory or raise the limits of this user.",
-        )
-    })?;
+    let left = sailed.map_err(|error| failed_to_start(&error))?;
     failed.map_or(Ok(left), Err)
 }
 

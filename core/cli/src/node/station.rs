@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use igor_core::format::{AgentId, FundId, Microcents, Wish};
+use igor_core::format::{AgentId, FundId, Microcents, NodeKey, Wish};
 use igor_core::gas::CancelFlag;
 use igor_node::shell::{FleetHandle, Told};
 use igor_node::{
@@ -17,10 +17,12 @@ use igor_node::{
 use tokio::sync::{Semaphore, oneshot};
 
 use super::known::Known;
+use super::network::Network;
 use super::scribe::Scribe;
 use crate::control::refusal::{Code, Refusal};
 use crate::control::wire::{Funded, Removed, State, Status};
 use crate::explain::Scene;
+use crate::output::Output;
 use crate::runner::Assembly;
 use crate::text;
 
@@ -35,12 +37,25 @@ pub(crate) struct Station {
     pub(crate) dir: PathBuf,
     pub(crate) known: Known,
     pub(crate) handle: FleetHandle,
-    scribe: Scribe,
+    pub(super) scribe: Scribe,
+    pub(super) key: Arc<NodeKey>,
+    pub(super) output: Output,
+    tenancy: Tenancy,
+    network: OnceLock<Network>,
     /// How many agents are compiled at a time.
     launching: Semaphore,
     cancels: Mutex<HashMap<AgentId, CancelFlag>>,
     grants: Mutex<HashMap<FundId, GrantAnswer>>,
     is_draining: AtomicBool,
+}
+
+/// Whose node it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tenancy {
+    /// That of all agents of its directory, and of those that come.
+    Many,
+    /// That of one agent of a directory that it shares.
+    One(AgentId),
 }
 
 /// An agent that is to be started.
@@ -58,8 +73,9 @@ impl Station {
     pub(crate) fn new(
         assembly: Assembly,
         dir: PathBuf,
-        handle: FleetHandle,
-        scribe: Scribe,
+        (handle, scribe): (FleetHandle, Scribe),
+        (key, tenancy): (Arc<NodeKey>, Tenancy),
+        output: Output,
         launches: usize,
     ) -> Self {
         Self {
@@ -68,11 +84,46 @@ impl Station {
             known: Known::default(),
             handle,
             scribe,
+            key,
+            output,
+            tenancy,
+            network: OnceLock::new(),
             launching: Semaphore::new(launches),
             cancels: Mutex::default(),
             grants: Mutex::default(),
             is_draining: AtomicBool::new(false),
         }
+    }
+
+    /// Others can reach the node from now on.
+    pub(super) fn connect(&self, network: Network) {
+        // It is done once, at the start.
+        let _ = self.network.set(network);
+    }
+
+    pub(super) fn network(&self) -> Option<&Network> {
+        self.network.get()
+    }
+
+    /// Whether an agent is this node's business.
+    pub(super) fn is_mine(&self, agent: &AgentId) -> bool {
+        match &self.tenancy {
+            Tenancy::Many => true,
+            Tenancy::One(only) => only == agent,
+        }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.tenancy != Tenancy::Many
+    }
+
+    /// An agent stands as starting, and can be cancelled.
+    pub(super) fn arrives(&self, agent: &AgentId, cancel: CancelFlag) {
+        self.known.update(agent, self.time(), |status| {
+            status.state = State::Starting;
+            (status.reason, status.detail) = (None, None);
+        });
+        lock(&self.cancels).insert(agent.clone(), cancel);
     }
 
     /// The time, as it is shown.
@@ -123,6 +174,12 @@ impl Station {
             self.handle.pause(agent);
         }
         Ok(())
+    }
+
+    /// Starts an agent again that was to go to another node, as it is wanted.
+    pub(super) async fn start_kept(self: &Arc<Self>, agent: AgentId) -> Result<(), Refusal> {
+        let wish = igor_node::wish(&*self.assembly.node.storage.0, &agent).await;
+        self.start_again(agent, matches!(wish, Ok(Some(Wish::Pause)))).await
     }
 
     /// Gets an agent ready; it stands as starting, or is stopped for the reason that is returned.
@@ -324,6 +381,7 @@ impl Station {
 
     /// Takes note of what an agent told.
     pub(crate) fn told(&self, agent: &AgentId, told: &Told) {
+        self.departed(agent, told);
         if let Told::Event(RunEvent::Granted(granted)) = told {
             self.answer(granted.id, Ok(granted.clone()));
         }
@@ -333,7 +391,9 @@ impl Station {
         if let Told::Ended(reason) = told {
             lock(&self.cancels).remove(agent);
             // What runs when the node ends, or when its store fails, is to run again.
-            let stays = self.is_draining.load(Ordering::Relaxed) || *reason == StopReason::Storage;
+            let stays = self.is_draining.load(Ordering::Relaxed)
+                || matches!(reason, StopReason::Storage | StopReason::Offered)
+                || self.is_alone();
             if !stays && let Ok(status) = self.known.status(agent) {
                 let (reason, detail) = (reason.name().to_owned(), status.detail);
                 drop(self.scribe.note(agent.clone(), Wish::Rest { reason, detail }));

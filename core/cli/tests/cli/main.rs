@@ -13,6 +13,7 @@ mod export;
 mod fund;
 mod gc;
 mod inspect;
+mod moving;
 mod node;
 mod original;
 mod prove;

@@ -39,6 +39,8 @@ const BACKLOG_MAX: u64 = 256;
 /// What an agent is driven by.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// Nanoseconds from the beginning of the run to its first tick.
+    pub first_tick_ns: u64,
     /// Nanoseconds between the end of a tick and the next.
     pub tick_interval_ns: u64,
     /// Nanoseconds between checkpoints.
@@ -308,7 +310,7 @@ impl Driver {
 
     /// Begins the run; to be called once, before anything else.
     pub fn begin(&mut self, now_ns: u64) {
-        self.next_tick_ns = now_ns.saturating_add(self.plan.tick_interval_ns);
+        self.next_tick_ns = now_ns.saturating_add(self.plan.first_tick_ns);
         self.next_checkpoint_ns = now_ns.saturating_add(self.plan.checkpoint_interval_ns);
         if let Some(Tail { opening, records, is_torn }) = self.tail.take() {
             self.phase = Phase::Recovering;

@@ -104,8 +104,13 @@ fn prepare(budget: i64, ticks: Option<u64>, journal: Option<Journal>) -> Played 
         budget: amount(budget),
         continued: false,
     };
-    let plan =
-        Plan { tick_interval_ns: SECOND, checkpoint_interval_ns: 5 * SECOND, ticks, checks: None };
+    let plan = Plan {
+        first_tick_ns: SECOND,
+        tick_interval_ns: SECOND,
+        checkpoint_interval_ns: 5 * SECOND,
+        ticks,
+        checks: None,
+    };
     let price = purse.price;
     let beginning = Beginning { ledger, purse, price, state: None, tail: None, introduction };
     let driver = Driver::new(plan, beginning);

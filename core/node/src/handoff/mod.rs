@@ -350,6 +350,13 @@ impl Handoffs {
         self.work_off(agent);
     }
 
+    /// Takes note that an agent's run has ended. If it was being offered, it is not known what is durable; if it was
+    /// to be, it is not.
+    pub fn broke_off(&mut self, now_ns: u64, agent: PublicKey) {
+        let Some(event) = self.posts.get(&agent).and_then(Post::broken_off) else { return };
+        self.happened(now_ns, agent, event);
+    }
+
     /// Takes note that what `from` sent was not what it should be.
     pub fn strike(&mut self, now_ns: u64, from: NodeId) {
         self.gate.strike(now_ns, from);

@@ -91,12 +91,26 @@ impl Post {
         self.custodian.wake_at()
     }
 
-    /// Whether nothing is known of it that is worth keeping in memory.
-    pub(super) fn is_blank(&self) -> bool {
-        *self.custody() == Custody::default()
-            && self.inbound.is_none()
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.inbound.is_none()
+            && self.stage == Stage::Not
             && self.custodian.is_idle()
             && self.tasks.is_empty()
+    }
+
+    /// What it means for an offer that the agent's run has ended.
+    pub(super) const fn broken_off(&self) -> Option<Event> {
+        match self.stage {
+            Stage::Not | Stage::Spared => None,
+            Stage::Asked | Stage::Waiting => Some(Event::NotStopped),
+            Stage::Writing => Some(Event::Written(Err(WriteFailed::InDoubt))),
+        }
+    }
+
+    /// Whether nothing is known of it that is worth keeping in memory.
+    pub(super) fn is_blank(&self) -> bool {
+        *self.custody() == Custody::default() && self.is_idle()
     }
 
     /// The transfer that is being prepared or is ready.

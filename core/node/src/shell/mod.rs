@@ -2,6 +2,8 @@
 //! timers, for one agent or for many. It decides nothing.
 
 mod fleet;
+mod guest;
+pub mod moving;
 mod pool;
 mod stop;
 pub mod wire;
@@ -13,6 +15,7 @@ use igor_core::format::AgentId;
 use igor_core::{Clock, Storage};
 
 pub use fleet::{Deck, FleetHandle, FleetOrders, Told, run_fleet};
+pub(crate) use guest::on_guest_stack;
 pub use pool::Crew;
 pub use stop::{StopHandle, StopSignal};
 

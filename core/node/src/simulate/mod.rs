@@ -134,6 +134,7 @@ impl Simulation {
 /// engine computes otherwise looks like hidden state until its segment is done.
 fn plan(ticks: u64, verifier: Option<String>) -> Plan {
     Plan {
+        first_tick_ns: TICK_NS,
         tick_interval_ns: TICK_NS,
         checkpoint_interval_ns: TICK_NS.saturating_mul(SEGMENT_TICKS),
         ticks: Some(ticks),

@@ -24,6 +24,8 @@ pub struct Stock {
     pub expected: Expected,
     /// What it consists of.
     pub inventory: Inventory,
+    /// The parts that change as the agent lives, as they were then.
+    kept: BTreeMap<Part, Vec<u8>>,
 }
 
 /// Why an agent cannot be listed.
@@ -93,18 +95,37 @@ pub async fn stock_since(
     limits: &Limits,
     earlier: &Inventory,
 ) -> Result<Stock, StockError> {
-    let mut teller = Teller { storage, agent, earlier, listed: BTreeMap::new() };
+    let mut teller =
+        Teller { storage, agent, earlier, listed: BTreeMap::new(), kept: BTreeMap::new() };
     for _ in 0..LOOKS_MAX {
         if let Some((expected, items)) = teller.look().await? {
             let inventory = Inventory::new(items, limits)
                 .map_err(|error| StockError::TooMuch { agent: agent.clone(), error })?;
-            return Ok(Stock { expected, inventory });
+            return Ok(Stock { expected, inventory, kept: teller.kept });
         }
     }
     Err(StockError::Unsettled(agent.clone()))
 }
 
-/// Reads a part of `agent` that was listed.
+impl Stock {
+    /// A part of `agent` as it was when it was listed.
+    ///
+    /// # Errors
+    /// Those of [`read_part`].
+    pub async fn read(
+        &self,
+        storage: &dyn Storage,
+        agent: &AgentId,
+        item: &BillItem,
+    ) -> Result<Vec<u8>, StockError> {
+        match self.kept.get(&item.part) {
+            Some(bytes) if Hash::of(bytes) == item.hash => Ok(bytes.clone()),
+            _ => read_part(storage, agent, item).await,
+        }
+    }
+}
+
+/// Reads a part of `agent` that was listed. An agent that runs may have replaced it: see [`Stock::read`].
 ///
 /// # Errors
 /// [`StockError::Part`] if it is not there as it was listed; otherwise when the store fails.
@@ -127,6 +148,8 @@ struct Teller<'a> {
     earlier: &'a Inventory,
     /// What never changes and was read already.
     listed: BTreeMap<Part, BillItem>,
+    /// What changes, as it was seen last.
+    kept: BTreeMap<Part, Vec<u8>>,
 }
 
 impl Teller<'_> {
@@ -138,6 +161,7 @@ impl Teller<'_> {
         let checkpoint = Checkpoint::decode(&bytes, u64::MAX)
             .map_err(|error| StockError::Checkpoint { agent: agent(), error })?;
         let current = item(Part::Checkpoint, &bytes);
+        self.kept.insert(Part::Checkpoint, bytes);
         let bytes = self.get(Key::Record(agent())).await?;
         let bytes = bytes.ok_or_else(|| StockError::NoRecord(agent()))?;
         let record = AgentRecord::decode(&bytes)
@@ -146,10 +170,14 @@ impl Teller<'_> {
             return Ok(None);
         }
         let mut items = vec![current, item(Part::Record, &bytes)];
+        self.kept.insert(Part::Record, bytes);
         for (part, key) in
             [(Part::Summary, Key::Summary(agent())), (Part::Receipts, Key::Receipts(agent()))]
         {
-            items.extend(self.get(key).await?.map(|bytes| item(part, &bytes)));
+            if let Some(bytes) = self.get(key).await? {
+                items.push(item(part, &bytes));
+                self.kept.insert(part, bytes);
+            }
         }
         for (part, hash) in [(Part::Module, record.module), (Part::Manifest, record.manifest)] {
             items.push(self.lasting(part, Some(hash)).await?);

@@ -1,0 +1,189 @@
+//! Agents that go from one `igor` process to another: as their users see it, by the commands, by what is printed
+//! and by what lies on the disks afterwards.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Answer, Place, Running, ask, igor};
+
+/// A process that can be reached, with its directory.
+struct Node {
+    place: Place,
+    running: Running,
+    address: String,
+}
+
+impl Node {
+    /// `igor node` on this place with these flags more.
+    fn on(place: Place, args: &[&str]) -> Self {
+        Self::started(place, &["node"], args)
+    }
+
+    fn started(place: Place, command: &[&str], args: &[&str]) -> Self {
+        let runtime = place.path("run");
+        fs::create_dir_all(&runtime).expect("a folder can be made");
+        let mut igor = igor(command);
+        igor.args(["--output", "json", "--tick-interval", "5ms"]);
+        igor.args(["--checkpoint-interval", "50ms", "--checkpoint-dir", &place.data()]);
+        igor.args(args).env("XDG_RUNTIME_DIR", runtime);
+        let mut running = Running::start(igor);
+        let listening = running.event("listening", |_| true);
+        let address = listening["addresses"][0].as_str().expect("an address").to_owned();
+        Self { place, running, address }
+    }
+
+    fn ask(&self, args: &[&str]) -> Answer {
+        let data = self.place.data();
+        ask(args.iter().copied().chain(["--checkpoint-dir", &data, "--output", "json"]))
+    }
+
+    #[track_caller]
+    fn done(&self, args: &[&str]) -> Value {
+        let answer = self.ask(args);
+        assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "{answer:#?}");
+        answer.document()
+    }
+
+    /// Waits for so many more ticks of the agent.
+    #[track_caller]
+    fn ticks(&mut self, agent: &str, more: usize) -> u64 {
+        let mut tick = 0;
+        for _ in 0..more {
+            let event = self.running.event("tick", |event| event["agent_id"] == agent);
+            tick = event["tick"].as_u64().expect("a number");
+        }
+        tick
+    }
+
+    fn end(mut self) -> Place {
+        self.running.signal(Signal::TERM);
+        self.running.answer().done();
+        self.place
+    }
+}
+
+/// The agent's history is clean and proven, on this engine.
+#[track_caller]
+fn audited(place: &Place, agent: &str, engine: &str) {
+    let history = place.path("data").join("history").join(agent);
+    let module = place.prebuilt(agent);
+    let history = history.to_str().expect("UTF-8");
+    let answer = ask(["audit", history, "--wasm", &module, "--engine", engine]);
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+}
+
+#[test]
+fn an_agent_goes_to_another_engine_and_comes_back() {
+    let (one, other) = (Place::new(), Place::new());
+    let module = one.prebuilt("heartbeat");
+    let mut source = Node::on(one, &["--engine", "wasmtime"]);
+    let mut target = Node::on(other, &["--engine", "wasmi", "--price", "0.002"]);
+    source.done(&["start", &module]);
+    source.ticks("heartbeat", 3);
+    let moved = source.done(&["migrate", "heartbeat", "--to", &target.address]);
+    assert_eq!(
+        (&moved["is_there"], moved["address"].as_str()),
+        (&Value::Bool(true), Some(target.address.as_str()))
+    );
+    let stopped = source.running.event("stopped", |_| true);
+    assert_eq!(stopped["reason"], "migrated");
+    let last = stopped["tick"].as_u64().expect("a number");
+    let came = target.running.event("came", |_| true);
+    assert!(came["tick"].as_u64() >= Some(last), "{came} {stopped}");
+    let first = target.running.event("tick", |_| true)["tick"].as_u64().expect("a number");
+    assert_eq!(Some(first), came["tick"].as_u64().map(|tick| tick + 1));
+    target.ticks("heartbeat", 3);
+    let here = target.done(&["status", "heartbeat"]);
+    assert_eq!((&here["engine"], &here["price"]), (&"wasmi".into(), &2_000.into()));
+    source.ask(&["start", "heartbeat"]).refused(1, &["heartbeat was given to the node"]);
+
+    target.done(&["migrate", "heartbeat", "--to", &source.address]);
+    source.ticks("heartbeat", 3);
+    assert_eq!(source.done(&["status", "heartbeat"])["engine"], "wasmtime");
+    let (one, other) = (source.end(), target.end());
+    audited(&one, "heartbeat", "wasmi");
+    drop(other);
+}
+
+#[test]
+fn an_agent_that_is_sent_ahead_ticks_on_and_goes_later() {
+    let module = Place::new();
+    let module_path = module.prebuilt("heartbeat");
+    let mut source = Node::on(Place::new(), &[]);
+    let mut target = Node::on(Place::new(), &[]);
+    source.done(&["start", &module_path]);
+    source.ticks("heartbeat", 3);
+    let ahead = source.done(&["migrate", "heartbeat", "--to", &target.address, "--prewarm"]);
+    assert_eq!(ahead["is_there"], false);
+    source.ticks("heartbeat", 3);
+    // Who was asked once is known, and tried without being named.
+    let moved = source.done(&["migrate", "heartbeat"]);
+    assert_eq!(moved["is_there"], true);
+    target.ticks("heartbeat", 1);
+    let peers = source.done(&["peers"]);
+    assert_eq!(peers["peers"][0]["addresses"][0], target.address.as_str());
+}
+
+#[test]
+fn a_run_that_is_reached_gives_its_agent_away_and_ends() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    let target = Node::on(Place::new(), &[]);
+    let mut source =
+        Node::started(place, &["run", &module], &["--transport", "quic", "--engine", "wasmi"]);
+    source.ticks("heartbeat", 2);
+    source.done(&["migrate", "heartbeat", "--to", &target.address]);
+    let stopped = source.running.event("stopped", |_| true);
+    assert_eq!(stopped["reason"], "migrated");
+    let answer = source.running.answer();
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+    let data = source.place.data();
+    let again = ask(["run", &module, "--checkpoint-dir", &data]);
+    let there = target.address.split_once('#').expect("an identity").1;
+    again.refused(1, &["heartbeat", there]);
+}
+
+#[test]
+fn what_cannot_move_is_refused_by_reason_and_ticks_on() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    let mut source = Node::on(place, &["--migration-retry-delay", "1ms"]);
+    let dear = Node::on(Place::new(), &[]);
+    source.done(&["start", &module]);
+    source.ticks("heartbeat", 1);
+    let me = source.address.clone();
+    source.ask(&["migrate", "nobody", "--to", &dear.address]).refused(1, &["nobody"]);
+    source.ask(&["migrate", "heartbeat", "--to", "nonsense"]).refused(2, &["nonsense"]);
+    source.ask(&["migrate", "heartbeat", "--to", &me]).refused(1, &["heartbeat", "this one"]);
+    source.ask(&["migrate", "heartbeat"]).refused(2, &["no other node is known"]);
+    let address = dear.address.clone();
+    drop(dear.end());
+    source.ask(&["migrate", "heartbeat", "--to", &address]).refused(1, &["heartbeat stays"]);
+    source.ticks("heartbeat", 2);
+}
+
+#[test]
+fn prices_are_asked_for() {
+    let source = Node::on(Place::new(), &[]);
+    let other = Node::on(Place::new(), &["--price", "0.25"]);
+    let prices = source.done(&["price", &other.address]);
+    assert_eq!(prices["prices"][0]["price"], 250_000);
+    let peers = source.done(&["peers"]);
+    assert_eq!(peers["peers"][0]["price"], 250_000);
+    let answer = source.ask(&["price", "nonsense"]);
+    assert_eq!(answer.code, Some(1), "{answer:#?}");
+}
+
+#[test]
+fn who_is_not_named_does_not_get_in() {
+    let stranger = Node::on(Place::new(), &[]);
+    let nobody = "ab".repeat(32);
+    let closed = Node::on(Place::new(), &["--accept", &nobody]);
+    let prices = stranger.ask(&["price", &closed.address]);
+    assert_eq!(prices.code, Some(1), "{prices:#?}");
+    let place = Place::new();
+    let open = ask(["node", "--listen", "quic://0.0.0.0:0", "--checkpoint-dir", &place.data()]);
+    open.refused(2, &["0.0.0.0", "--accept"]);
+}

@@ -1,0 +1,113 @@
+//! Takes in connections of other nodes and serves what they speak: handoffs, pings and questions for the price.
+//! Who may connect is decided here; what may be taken is not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use igor_core::transport::{Connection, Listener, NodeId, ProtocolId, Stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::arriving;
+use super::desk::{Input, Moves};
+use super::premises::Premises;
+use super::talk::Talk;
+use crate::shell::wire;
+use crate::wire::{Close, PriceReply, Spoken};
+
+/// Bytes of a unit in which room for agents that come is counted.
+const ROOM_UNIT_BYTES: u64 = 1 << 10;
+/// Units of room for all agents that come at a time: 256 MiB.
+const ROOM_UNITS: usize = 256 << 10;
+/// How long a connection may have no stream.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// What a node needs to let others in.
+pub struct Door {
+    pub(super) premises: Arc<dyn Premises>,
+    pub(super) moves: Moves,
+    /// Who is let in; everybody, if nobody is named.
+    accepted: Option<BTreeSet<NodeId>>,
+    room: Arc<Semaphore>,
+}
+
+impl Door {
+    /// Lets in who is named, or everybody.
+    pub fn new(
+        premises: Arc<dyn Premises>,
+        moves: Moves,
+        accepted: Option<BTreeSet<NodeId>>,
+    ) -> Arc<Self> {
+        let room = Arc::new(Semaphore::new(ROOM_UNITS));
+        Arc::new(Self { premises, moves, accepted, room })
+    }
+
+    /// Keeps room for so many bytes of an agent that comes, if there is any.
+    pub(super) fn room(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT_BYTES)).ok()?;
+        Arc::clone(&self.room).try_acquire_many_owned(units).ok()
+    }
+
+    /// What a second costs here.
+    fn price(&self) -> PriceReply {
+        let node_id = NodeId::of(&self.premises.key().public_key()).to_string();
+        PriceReply { price: self.premises.node().price, node_id }
+    }
+
+    async fn lets_in(&self, peer: NodeId) -> bool {
+        let is_named = self.accepted.as_ref().is_none_or(|accepted| accepted.contains(&peer));
+        is_named && self.moves.ask(|answer| Input::IsBarred(peer, answer)).await == Some(false)
+    }
+}
+
+/// Serves who connects, until the listener is closed.
+pub async fn listen(listener: Box<dyn Listener>, door: Arc<Door>) {
+    let mut connections = JoinSet::new();
+    while let Ok(connection) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        connections.spawn(serve(connection, Arc::clone(&door)));
+    }
+}
+
+async fn serve(connection: Arc<dyn Connection>, door: Arc<Door>) {
+    if !door.lets_in(connection.peer()).await {
+        tracing::info!(peer = %connection.peer(), "a node was not let in");
+        return connection.close(Close::Barred.code()).await;
+    }
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = connection.accept() => match accepted {
+                Ok((protocol, stream)) => {
+                    let connection = Arc::clone(&connection);
+                    streams.spawn(speak(protocol, stream, connection, Arc::clone(&door)));
+                }
+                // What was decided is brought to its end without the other node.
+                Err(_) => return streams.detach_all(),
+            },
+            Some(_) = streams.join_next() => {}
+            () = tokio::time::sleep(IDLE), if streams.is_empty() => {
+                return connection.close(Close::Done.code()).await;
+            }
+        }
+    }
+}
+
+async fn speak(
+    protocol: ProtocolId,
+    mut stream: Stream,
+    connection: Arc<dyn Connection>,
+    door: Arc<Door>,
+) {
+    let limits = door.premises.limits();
+    match Spoken::of(&protocol) {
+        Some(Spoken::Handoff) => {
+            let talk = Talk::new(stream, connection, limits);
+            arriving::serve(door, talk).await;
+        }
+        Some(Spoken::Ping) => drop(wire::answer_ping(stream, limits).await),
+        Some(Spoken::Price) => drop(wire::answer_price(stream, limits, &door.price()).await),
+        None => stream.reset(Close::Protocol.code()),
+    }
+}
