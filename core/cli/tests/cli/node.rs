@@ -215,15 +215,17 @@ fn an_agent_that_traps_stays_stopped_alone_until_it_is_started() {
             "(func (export \"agent_init\") (unreachable))",
         ),
     );
-    let mut node = Node::on(place);
+    // A start is answered before the agent is at the tick that traps.
+    let slowly = ["--tick-interval", "300ms"];
+    let mut node = Node::with(place, &slowly);
     node.done(&["start", &well]);
     node.done(&["start", &ill]);
     node.ask(&["start", &born]).refused(1, &["born stopped at once: trap"]);
     let stopped = node.running.event("stopped", |event| event["agent_id"] == "ill");
     assert_eq!((&stopped["reason"], &stopped["tick"]), (&json!("trap"), &json!(2)));
-    node.ticks_of("well", 20);
-    let mut node = Node::on(node.drain(Signal::TERM));
-    node.ticks_of("well", 21);
+    node.ticks_of("well", 3);
+    let mut node = Node::with(node.drain(Signal::TERM), &slowly);
+    node.ticks_of("well", 4);
     let status = node.done(&["status", "ill"]);
     assert_eq!((&status["state"], &status["reason"]), (&json!("stopped"), &json!("trap")));
     assert!(status["detail"].as_str().is_some_and(|text| text.contains("agent_tick")), "{status}");
