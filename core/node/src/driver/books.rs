@@ -95,6 +95,17 @@ impl Driver {
         }
     }
 
+    /// Tries again to write the checkpoint without which nothing can be started, or to end the run.
+    pub(super) fn save_again(&mut self, now_ns: u64) {
+        if self.ledger.is_writing() {
+            return;
+        }
+        if self.is_stop_asked {
+            return self.stop(now_ns, StopReason::Signal.into());
+        }
+        self.save(now_ns);
+    }
+
     /// What was to be written is not.
     fn refused(&mut self, now_ns: u64, error: StorageError) {
         if self.phase == Phase::Leaving {
@@ -115,7 +126,11 @@ impl Driver {
             self.deny_all(&error.to_string());
             self.tell(format!("no checkpoint was written, the next interval tries again: {error}"));
             self.next_checkpoint_ns = retry_ns;
-            self.wait(now_ns);
+            if self.is_standing {
+                return self.wait(now_ns);
+            }
+            // There is nothing to tick until the checkpoint is there from which it is started.
+            self.commands.push_back(Command::SetTimer(retry_ns));
         } else {
             self.tell(format!("nothing could be journaled, no tick is run until it can: {error}"));
             (self.is_short, self.retry_ns) = (true, retry_ns);

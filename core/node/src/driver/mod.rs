@@ -248,6 +248,8 @@ pub struct Driver {
     /// Where the agent is to go as soon as nothing is running.
     departure: Option<Departure>,
     has_news: bool,
+    /// Whether there is an incarnation that can tick on.
+    is_standing: bool,
     /// Whether the journal waits for space.
     is_short: bool,
     /// Whether the segment that is open cannot be continued.
@@ -298,6 +300,7 @@ impl Driver {
             grants: VecDeque::new(),
             departure: None,
             has_news: false,
+            is_standing: false,
             is_short: false,
             is_torn: false,
             ticks_left: plan.ticks,
@@ -362,6 +365,7 @@ impl Driver {
             Event::Verified(verification) => self.verified(now_ns, &verification),
             Event::Timer => match &self.phase {
                 Phase::Waiting => self.proceed(now_ns),
+                Phase::Closing(_) => self.save_again(now_ns),
                 Phase::Checking(stop) => self.finish(stop.clone()),
                 _ => {}
             },
@@ -389,6 +393,7 @@ impl Driver {
                 self.is_stop_asked = true;
                 match &self.phase {
                     Phase::Waiting => self.stop(now_ns, StopReason::Signal.into()),
+                    Phase::Closing(_) => self.save_again(now_ns),
                     Phase::Checking(stop) => self.finish(stop.clone()),
                     _ => {}
                 }
@@ -417,6 +422,7 @@ impl Driver {
         };
         (self.purse, self.tick, self.state) = (purse, tick, state);
         self.has_news = self.ledger.has_news();
+        self.is_standing = is_running && !self.is_torn;
         if self.ticks_left != Some(0)
             && (!is_running || self.is_torn || self.purse.budget.is_zero())
         {
@@ -439,6 +445,7 @@ impl Driver {
         let settled = self.settle(outcome, usage, observations, None);
         match settled {
             Ok(settled) => {
+                self.is_standing = true;
                 if let Some(checks) = &mut self.checks {
                     checks.started(&settled.observations);
                 }

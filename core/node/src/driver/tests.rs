@@ -393,6 +393,20 @@ fn a_save_without_space_is_tried_again_at_each_interval_and_at_the_end() {
 }
 
 #[test]
+fn nothing_is_ticked_until_the_checkpoint_is_written_that_it_starts_from() {
+    let mut played = Played::born(1_000, None);
+    played.log.clear();
+    let purse = Purse { budget: amount(900), ..played.driver.purse().clone() };
+    let state = Some(b"state 0".to_vec());
+    let recovered = Recovered { purse, tick: Tick(0), state, is_running: false, ticks: 0 };
+    played.driver.handle(0, Event::Recovered(Ok(recovered)));
+    played.play([NoSpace]).expect(&["commit", "notice"]);
+    played.wake().play([NoSpace]).expect(&["commit", "notice"]);
+    played.wake().play([Done, Done]).expect(&["commit", "start"]);
+    played.wake().play([Done]).expect(&["tick 1"]);
+}
+
+#[test]
 fn a_first_save_without_space_ends_the_run() {
     let mut played = played(1_000, None);
     played.driver.begin(0);
