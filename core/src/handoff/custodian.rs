@@ -150,10 +150,11 @@ pub struct Schedule {
 }
 
 impl Default for Schedule {
-    /// 60 s to prepare; asks after 1 s and at last every 30 s; withdraws after 5 offers.
+    /// 60 s to prepare; asks after 1 s and at last every 10 s, so that an agent is where it belongs within
+    /// 30 s once nothing is in the way; withdraws after 5 offers.
     fn default() -> Self {
         let second = 1_000_000_000;
-        Self { prepare_ns: 60 * second, ask_ns: second, ask_max_ns: 30 * second, offers_max: 5 }
+        Self { prepare_ns: 60 * second, ask_ns: second, ask_max_ns: 10 * second, offers_max: 5 }
     }
 }
 
