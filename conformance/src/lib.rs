@@ -23,6 +23,8 @@ pub mod meter;
 pub mod mutants;
 pub mod replay;
 mod seed;
+#[cfg(feature = "igor-storage-memory")]
+pub mod sim;
 pub mod storage;
 pub mod transport;
 pub mod world;

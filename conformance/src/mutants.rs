@@ -43,11 +43,17 @@ pub fn assert_caught<S: ?Sized>(
 
 /// With what message `body` panics, if it does; it is not printed.
 pub fn panic_of(body: impl FnOnce()) -> Option<String> {
+    let result = quietly(|| catch_unwind(AssertUnwindSafe(body)));
+    result.err().map(|panic| message(&*panic).to_owned())
+}
+
+/// What `body` returns; panics that it catches itself are not printed.
+pub(crate) fn quietly<T>(body: impl FnOnce() -> T) -> T {
     silence_expected_panics();
     QUIET.set(true);
-    let result = catch_unwind(AssertUnwindSafe(body));
+    let result = body();
     QUIET.set(false);
-    result.err().map(|panic| message(&*panic).to_owned())
+    result
 }
 
 fn silence_expected_panics() {

@@ -85,6 +85,24 @@ impl Rng {
         self.next_u64() % bound
     }
 
+    /// A number from `low` to `high`, both included.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below((high - low).saturating_add(1))
+    }
+
+    /// Whether something happens that happens in so many of a thousand cases.
+    pub fn chance(&mut self, per_mille: u64) -> bool {
+        self.below(1_000) < per_mille
+    }
+
+    /// A number that is exponentially distributed with about this mean, and at most 65 times as much:
+    /// straight lines between the powers of two, so that it is the same on every machine.
+    pub fn exponential(&mut self, mean: u64) -> u64 {
+        let halvings = u64::from(self.next_u64().trailing_zeros());
+        let thousandths = halvings * 1_000 + self.below(1_000);
+        mean.saturating_mul(thousandths) / 1_000 * 7 / 10
+    }
+
     /// A number whose size in bits is itself random, so that small, large and extreme ones all occur.
     pub fn any_size(&mut self) -> u64 {
         match self.below(20) {

@@ -9,6 +9,7 @@
 
 mod agents;
 mod coverage;
+mod sim;
 mod verify;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ enum Task {
     Coverage(coverage::Args),
     /// Check format, lints, documentation and licenses; change nothing.
     Lint,
+    Sim(sim::Args),
     /// Check everything that must hold before a change is merged; change nothing.
     Verify,
     /// Repair format and what the compiler can repair by itself.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Task::Agents(args) => agents::run(&args),
         Task::Coverage(args) => coverage::run(&args),
         Task::Lint => verify::lint(),
+        Task::Sim(args) => sim::run(&args),
         Task::Verify => verify::verify(),
         Task::Fix => verify::fix(),
     };

@@ -66,6 +66,7 @@ pub(super) fn take(state: &State, image: Image) -> State {
         operations: Vec::new(),
         fault: None,
         next_fault: None,
+        omission: None,
         off: false,
         full: false,
         last_write: None,

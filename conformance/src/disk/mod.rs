@@ -56,6 +56,15 @@ pub enum Fault {
     ShortWrite,
 }
 
+/// Something that a store leaves out of what it should do, as if it were wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Omission {
+    /// It does not sync directories.
+    DirectorySync,
+    /// It takes a failed sync for done, as one that tries it again does.
+    FailedSync,
+}
+
 #[derive(Clone)]
 struct State {
     /// Files and directories by number; the store's directory is number 0.
@@ -63,6 +72,8 @@ struct State {
     operations: Vec<Operation>,
     fault: Option<(usize, Fault)>,
     next_fault: Option<(OperationKind, Fault)>,
+    /// What the store above leaves out.
+    omission: Option<Omission>,
     off: bool,
     full: bool,
     /// The last write: file, offset, length.
@@ -146,6 +157,7 @@ impl SimDisk {
             operations: Vec::new(),
             fault: None,
             next_fault: None,
+            omission: None,
             off: false,
             full: false,
             last_write: None,
@@ -171,6 +183,11 @@ impl SimDisk {
     /// Lets `fault` happen at the first change of `kind` from now on.
     pub fn fail_next(&self, kind: OperationKind, fault: Fault) {
         self.state().next_fault = Some((kind, fault));
+    }
+
+    /// Lets the store above leave something out from now on.
+    pub fn omit(&self, omission: Omission) {
+        self.state().omission = Some(omission);
     }
 
     /// Ends a lack of space.
@@ -472,6 +489,9 @@ impl Vfs for SimDisk {
     }
 
     fn sync_dir(&self, path: &str) -> io::Result<()> {
+        if self.state().omission == Some(Omission::DirectorySync) {
+            return Ok(());
+        }
         self.state().change(OperationKind::SyncDir, path, |state| {
             let number = state.find(path)?;
             if let Node::Directory(directory) = &mut state.nodes[number] {
@@ -575,6 +595,9 @@ impl VfsFile for SimFile {
             Course::Fail(error) => {
                 if !state.off {
                     state.file(self.number).lose_pending();
+                    if state.omission == Some(Omission::FailedSync) {
+                        return Ok(());
+                    }
                 }
                 Err(error)
             }

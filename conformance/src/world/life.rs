@@ -212,6 +212,6 @@ pub(crate) fn build<T: ?Sized + Kind>(name: &str, section: &str, directory: &Pat
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(super) fn context(directory: &Path) -> Context {
+pub(crate) fn context(directory: &Path) -> Context {
     Context::new(directory, Limits::default())
 }

@@ -17,8 +17,8 @@ use igor_core::{Clock, Entropy};
 
 pub(crate) use engines::engine;
 pub use fleet::{FleetTranscript, run_fleet};
-pub(crate) use life::build;
 pub use life::{COUNTER, COUNTER_MANIFEST, Guest, World, amount};
+pub(crate) use life::{build, context};
 pub use lockstep::{Transcript, lockstep, lockstep_until};
 pub use past::{Forgery, Past};
 pub use verify::verify;

@@ -24,7 +24,7 @@ pub(crate) struct State {
 }
 
 /// What a log holds.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Log {
     /// The records before this position were trimmed.
     pub(crate) first: u64,
@@ -51,6 +51,12 @@ fn to_u64(length: usize) -> u64 {
 }
 
 impl State {
+    /// The same content, claimed by nobody.
+    pub(crate) fn unclaimed(&self) -> Self {
+        let (values, logs) = (self.values.clone(), self.logs.clone());
+        Self { values, logs, puts: self.puts, ..Self::default() }
+    }
+
     /// Checks a group and applies it.
     pub(crate) fn commit(&mut self, group: Group, max: u64) -> Result<Committed, StorageError> {
         check_sizes(&group, max)?;

@@ -29,6 +29,22 @@ impl MemoryStorage {
         let state = locked(&NAMED).entry(name.to_owned()).or_default().clone();
         Self { state, value_bytes_max }
     }
+
+    /// A store that nobody else can open.
+    pub fn unnamed(value_bytes_max: u64) -> Self {
+        Self { state: Arc::default(), value_bytes_max }
+    }
+
+    /// Another opener of the same store.
+    pub fn shared(&self) -> Self {
+        Self { state: Arc::clone(&self.state), value_bytes_max: self.value_bytes_max }
+    }
+
+    /// Another store with the same content as this one has now, unnamed and claimed by nobody.
+    pub fn copy(&self) -> Self {
+        let state = locked(&self.state).unclaimed();
+        Self { state: Arc::new(Mutex::new(state)), value_bytes_max: self.value_bytes_max }
+    }
 }
 
 /// Locks a mutex; nothing that is done under one can panic halfway.

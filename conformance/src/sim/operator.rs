@@ -1,0 +1,90 @@
+//! What people do to a world: move agents and change their minds, pause them, give them money, cut the power, copy
+//! disks, and send again what was sent long ago.
+
+use igor_core::format::{FundId, TransferId};
+
+use super::swarm::SECOND;
+use super::world::{Plan, World};
+use crate::world::amount;
+
+impl World {
+    /// Somebody does something, and will again.
+    pub(super) fn act(&mut self) {
+        let agent = self.draw(self.agents.len());
+        match self.rng.below(20) {
+            0..10 => self.migrate(agent),
+            10 | 11 => self.cancel(agent),
+            12 => self.ask(agent, igor_node::Event::Pause),
+            13 | 14 => self.ask(agent, igor_node::Event::Unpause),
+            15 => {
+                let id = FundId::from_bytes(self.sixteen());
+                self.ask(agent, igor_node::Event::Fund { amount: amount("1"), id });
+            }
+            16 | 17 => self.copy_disk(),
+            _ => self.replay(),
+        }
+        if !self.is_healed {
+            let after = self.rng.exponential(self.swarm.operator_ns);
+            self.plan(after, Plan::Act);
+        }
+    }
+
+    /// Moves an agent from wherever it is to some other node.
+    fn migrate(&mut self, agent: usize) {
+        let holders = self.oracle.view.holders(agent);
+        let Some(from) = holders.first().copied() else { return };
+        let to = self.draw(self.stations.len());
+        let (target, transfer) = (self.stations[to].id, TransferId::from_bytes(self.sixteen()));
+        let name = self.agents[agent].name.clone();
+        self.at(from, None, |world, up| {
+            let given = up.handoffs.give(world.now_ns, &name, transfer, (target, "there"));
+            world.note(format_args!("move agent {agent} from {from} to {to}: {given:?}"));
+        });
+    }
+
+    fn cancel(&mut self, agent: usize) {
+        let name = self.agents[agent].name.clone();
+        for node in 0..self.stations.len() {
+            self.at(node, None, |world, up| {
+                if up.handoffs.agent(&name).is_some() {
+                    world.note(format_args!("cancel the move of agent {agent} at {node}"));
+                    up.handoffs.cancel(world.now_ns, &name);
+                }
+            });
+        }
+    }
+
+    pub(super) fn ask(&mut self, agent: usize, event: igor_node::Event) {
+        let runs = self.oracle.view.runs.iter().find(|place| place.1 == agent);
+        let Some((node, _)) = runs.copied() else { return };
+        let name = self.agents[agent].name.clone();
+        self.at(node, None, |world, up| {
+            world.note(format_args!("ask agent {agent} at {node}: {event:?}"));
+            up.fleet.ask(world.now_ns, &name, event);
+        });
+    }
+
+    fn copy_disk(&mut self) {
+        let node = self.draw(self.stations.len());
+        if self.swarm.is_restored {
+            self.stations[node].old_disk = Some(self.stations[node].disk.copy());
+        }
+    }
+
+    fn replay(&mut self) {
+        if self.letters.is_empty() {
+            return;
+        }
+        let number = self.draw(self.letters.len());
+        let letter = self.letters[number].clone();
+        self.note(format_args!("sends again: {}", letter.describe()));
+        let after = self.rng.between(0, 10) * SECOND;
+        self.plan(after, Plan::Arrive(Box::new(letter)));
+    }
+
+    fn sixteen(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.rng.bytes(16));
+        bytes
+    }
+}
