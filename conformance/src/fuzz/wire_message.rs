@@ -152,7 +152,7 @@ fn flip(bytes: &mut [u8], within: usize, entropy: &mut Unstructured<'_>) -> Draw
 fn message(entropy: &mut Unstructured<'_>) -> Drawn<Message> {
     let transfer = TransferId::from_bytes(entropy.arbitrary()?);
     let offer = Box::new(*OFFER);
-    Ok(match entropy.int_in_range(1..=9_u8)? {
+    Ok(match entropy.int_in_range(1..=10_u8)? {
         1 => Message::Prepare(Box::new(prepare(entropy)?)),
         2 => Message::Bill { items: bill(entropy)? },
         3 => Message::Want { items: want(entropy)? },
@@ -167,6 +167,7 @@ fn message(entropy: &mut Unstructured<'_>) -> Drawn<Message> {
             Message::Offer { offer, sealed_key, bill: bill(entropy)? }
         }
         8 => Message::Withdraw { offer },
+        9 => Message::Inquire { offer },
         _ => {
             let target = NodeKey::from_seed(&[2; 32]);
             let answer = Answer::sign(&target, offer.hash(), Verdict::Accepted);

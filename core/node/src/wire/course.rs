@@ -66,14 +66,6 @@ impl Course {
         Ok(course)
     }
 
-    /// The course of a whole bill.
-    pub fn of_all(bill: &[BillItem]) -> Self {
-        let numbered = (0..).zip(bill).filter(|(_, item)| item.bytes > 0);
-        let due: VecDeque<_> = numbered.map(|(number, item)| (number, 0, item.bytes)).collect();
-        let bytes = due.iter().fold(0_u64, |sum, (_, _, bytes)| sum.saturating_add(*bytes));
-        Self { due, bytes }
-    }
-
     /// The bytes that are still to arrive.
     pub const fn bytes(&self) -> u64 {
         self.bytes
@@ -173,15 +165,5 @@ mod tests {
             let expected = CourseError::Want { item, offset };
             assert_eq!(Course::new(&bill(), &[(item, offset)]).err(), Some(expected));
         }
-    }
-
-    #[test]
-    fn a_whole_bill_leaves_out_what_has_no_bytes() {
-        let mut course = Course::of_all(&bill());
-        assert_eq!(course.bytes(), 17);
-        for (item, bytes) in [(0, 5), (2, 9), (3, 3)] {
-            assert_eq!(course.arrived(&chunk(item, 0, bytes)), Ok(()));
-        }
-        assert!(course.is_over());
     }
 }
