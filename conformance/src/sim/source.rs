@@ -8,7 +8,7 @@ use igor_core::transport::NodeId;
 use igor_core::{Limits, Storage};
 use igor_node::StopReason;
 use igor_node::handoff::Whereabouts;
-use igor_node::handoff::package::{Inventory, Stock, read_part, stock, stock_since};
+use igor_node::handoff::package::{Stock, stock, stock_since};
 
 use super::mutant::Mutant;
 use super::oracle::Fact;
@@ -51,9 +51,9 @@ impl World {
         let announced = outgoing.announced.clone();
         let limits = Limits::default();
         let found = stock_since(&*up.store, &name, &limits, &announced);
-        let Stock { expected, inventory } = pollster::block_on(found).ok()?;
-        let inventory: Inventory = inventory.without(&announced);
-        let bulk = read(up, &name, Stock { expected, inventory })?;
+        let mut stock = pollster::block_on(found).ok()?;
+        stock.inventory = stock.inventory.without(&announced);
+        let bulk = read(up, &name, stock)?;
         Some(Load::Last(Arc::new(bulk), self.agents[agent].seed))
     }
 
@@ -155,7 +155,7 @@ impl World {
 fn read(up: &Up, name: &AgentId, stock: Stock) -> Option<Bulk> {
     let store: &dyn Storage = &*up.store;
     let items = stock.inventory.items().iter();
-    let parts = items.map(|item| pollster::block_on(read_part(store, name, item)).ok());
+    let parts = items.map(|item| pollster::block_on(stock.read(store, name, item)).ok());
     let parts: Option<Vec<_>> = parts.collect();
     Some(Bulk { stock, parts: parts? })
 }

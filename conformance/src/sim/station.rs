@@ -270,6 +270,7 @@ impl Up {
 /// How agents of these worlds are driven.
 pub(super) fn plan(swarm: &Swarm) -> Plan {
     Plan {
+        first_tick_ns: swarm.tick_ns,
         tick_interval_ns: swarm.tick_ns,
         checkpoint_interval_ns: swarm.checkpoint_ns,
         ticks: None,

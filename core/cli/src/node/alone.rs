@@ -94,12 +94,13 @@ struct End {
 impl End {
     fn hear(
         &mut self,
-        station: &Station,
+        station: &Arc<Station>,
         scene: &Scene,
         output: &Output,
         told: Told,
     ) -> ControlFlow<()> {
         station.told(&scene.agent, &told);
+        station.follow(&scene.agent, &told);
         match told {
             Told::Event(event) => {
                 let clock = &*station.assembly.node.clock;

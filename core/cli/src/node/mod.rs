@@ -3,6 +3,7 @@
 //! asked of the node is in [`station`].
 
 pub(crate) mod alone;
+mod asked;
 pub(crate) mod known;
 pub(crate) mod log;
 mod moving;
@@ -174,6 +175,7 @@ async fn sail(
     let mut failed = None;
     let mut sink = |agent: &AgentId, told: Told| {
         station.told(agent, &told);
+        station.follow(agent, &told);
         if let Told::Event(event) = told {
             let clock = &*station.assembly.node.clock;
             let mut report = Report::new(output, clock, agent.clone());
@@ -224,7 +226,8 @@ fn pass_on_signals(station: &Arc<Station>) -> Result<(), Problem> {
             if std::mem::replace(&mut is_draining, true) {
                 station.abandon();
             } else {
-                station.drain();
+                let station = Arc::clone(&station);
+                tokio::spawn(async move { station.leave().await });
             }
         }
     });

@@ -14,6 +14,7 @@ mod fund;
 mod gc;
 mod inspect;
 mod moving;
+mod moving_crash;
 mod node;
 mod original;
 mod prove;
