@@ -115,7 +115,8 @@ fn an_engine_with_a_fault_does_not_do_the_same() {
         |name, fault| EngineSubject { name, engine: mutant(Arc::new(WasmiEngine), fault) };
     for fault in faults {
         let engines = [subject("sound", Fault::None), subject("mutant", fault)];
-        let seen = seeds(200).into_iter().any(|seed| {
+        // The same seeds every time: some faults show in one of hundreds of modules only.
+        let seen = (0..2_000).any(|seed| {
             let checked = differential::check(&engines, &entropy(seed));
             checked.is_err()
         });

@@ -3,6 +3,13 @@
 //
 //   node libp2p.mjs /ip4/…/tcp/…/p2p/<peer id> <another peer id>
 
+// Older versions of Node do not have this yet, and the library uses it.
+Promise.withResolvers ??= () => {
+  const deferred = {};
+  deferred.promise = new Promise((resolve, reject) => Object.assign(deferred, { resolve, reject }));
+  return deferred;
+};
+
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { tcp } from '@libp2p/tcp'

@@ -95,9 +95,9 @@ pub async fn stage(storage: &dyn Storage, examined: Examined) -> Result<Staged, 
 }
 
 /// Whether something that was not announced is in the way of what was. Of an agent that was here before only
-/// segments can be: announced by a save that did not get to its end.
+/// segments and certificates can be: of a save, or of a coming, that did not get to its end.
 fn is_obsolete(key: &Key, known: &Known) -> bool {
-    known.is_leftover() || matches!(key, Key::Segment(..))
+    known.is_leftover() || matches!(key, Key::Segment(..) | Key::Certificate(..))
 }
 
 fn bytes_of(group: &Group) -> usize {
