@@ -58,9 +58,9 @@ pub enum Misframed {
         /// Where the pieces ended.
         ends: Vec<usize>,
         /// What came out.
-        found: Outcome,
+        found: Box<Outcome>,
         /// What is in it.
-        expected: Outcome,
+        expected: Box<Outcome>,
     },
     /// More is held or reserved than there is reason for.
     #[error("{held} bytes held and {reserved} reserved when {arrived} have arrived")]
@@ -89,6 +89,7 @@ pub fn check<F: Frames>(entropy: &[u8], decoder: impl Fn(u64) -> F) -> Result<us
     for ends in [vec![flow.len()], bytes, cuts] {
         let found = decode(decoder(limit), &flow, &ends, limit)?;
         if found != expected {
+            let (found, expected) = (Box::new(found), Box::new(expected));
             return Err(Misframed::Different { flow, ends, found, expected });
         }
     }

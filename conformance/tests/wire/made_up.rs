@@ -110,7 +110,7 @@ impl Frames for Mutant {
                 return Ok(None);
             }
             Fault::TakesEmpty if between && input.starts_with(&[0; 4]) => {
-                *input = &input[4..];
+                *input = input.get(4..).unwrap_or_default();
                 return Ok(Some(Vec::new()));
             }
             Fault::EndsWithPieces if !between && input.len() < 20 => {

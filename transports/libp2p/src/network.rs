@@ -205,7 +205,8 @@ impl Task {
                 }
             }
             SwarmEvent::Behaviour(event) => {
-                if self.swarm.behaviour_mut().note(event) {
+                let is_new = self.swarm.behaviour_mut().note(event);
+                if is_new {
                     self.found();
                 }
             }

@@ -68,7 +68,7 @@ fn every_linked_plugin_is_listed_with_the_defaults_marked() {
             "meter/wall*",
             "transport/libp2p",
             "transport/memory",
-            "transport/quic"
+            "transport/quic*"
         ]
     );
     let text = ask(["plugins"]).done();

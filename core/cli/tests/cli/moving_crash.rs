@@ -105,7 +105,7 @@ fn nodes_that_are_killed_while_an_agent_moves_never_hold_it_twice_or_lose_it() {
     let seed = std::env::var("IGOR_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
     let moves = match std::env::var("IGOR_CONFORMANCE_EFFORT").as_deref() {
         Ok("full" | "soak") => 50,
-        _ => 6,
+        _ => 4,
     };
     let mut dice = Dice(seed);
     let mut nodes = [Mortal::born("wasmtime"), Mortal::born("wasmi")];

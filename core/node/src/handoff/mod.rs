@@ -1,8 +1,8 @@
 //! The handoffs of all agents of a node: which agent is given to whom, which one is taken from whom, and what
 //! is done about it. What happened goes in, what is to be done comes out ([`Handoffs::poll`]). It adds to
-//! the [`Custodian`] of each agent what concerns the node as a whole: which agents there are, how many
-//! may come at a time, and who has offered too much that was refused. It has no clock, no socket and no
-//! store, and runs no agent.
+//! the custodian of each agent ([`igor_core::handoff::Custodian`]) what concerns the node as a whole: which
+//! agents there are, how many may come at a time, and who has offered too much that was refused. It has no
+//! clock, no socket and no store, and runs no agent.
 
 mod gate;
 pub mod original;
