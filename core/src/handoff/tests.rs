@@ -159,7 +159,7 @@ fn clause_2_5_an_offer_is_repeated_ever_more_slowly_and_then_withdrawn() {
         now = wake_at;
         sent.extend(at(&mut source, now, Event::Timer));
     }
-    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
+    assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10, 10]);
     let (repeated, withdrawn) = sent.split_at(4);
     assert!(repeated.iter().all(|it| *it == send(2, Message::Offer(offer(4)))), "{repeated:?}");
     assert!(withdrawn.iter().all(|it| *it == send(2, Message::Withdraw(offer(4)))));
