@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::support::{Place, Running, ask, igor};
 
 /// How long two nodes that are there may take until one of them runs the agent.
-const SETTLED: Duration = Duration::from_secs(60);
+const SETTLED: Duration = Duration::from_secs(120);
 const AGENT: &str = "heartbeat";
 
 /// A node that is killed and started again, always at the same address.
