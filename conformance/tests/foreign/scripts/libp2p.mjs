@@ -1,7 +1,7 @@
-// Dials a node of igor with js-libp2p over TCP, Noise and yamux: pings it, asks for its price, asks for what it
-// does not know, and looks for another identity at its place. One line of JSON for each.
+// Dials a node of igor with js-libp2p over TCP, Noise and yamux: pings it, asks for its price, and asks for what
+// it does not know. One line of JSON for each.
 //
-//   node libp2p.mjs /ip4/…/tcp/…/p2p/<peer id> <another peer id>
+//   node libp2p.mjs /ip4/…/tcp/…/p2p/<peer id>
 
 // Older versions of Node do not have this yet, and the library uses it.
 Promise.withResolvers ??= () => {
@@ -16,7 +16,7 @@ import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
-const [address, otherIdentity] = process.argv.slice(2)
+const [address] = process.argv.slice(2)
 const node = await createLibp2p({
   transports: [tcp()],
   connectionEncrypters: [noise()],
@@ -42,16 +42,6 @@ try {
   say({ unknown: 'answered' })
 } catch (error) {
   say({ unknown: 'refused' })
-}
-
-// What is connected already would be taken for the other.
-await node.hangUp(multiaddr(address))
-try {
-  const place = address.slice(0, address.lastIndexOf('/'))
-  await node.dial(multiaddr(`${place}/${otherIdentity}`))
-  say({ 'other identity': 'connected' })
-} catch (error) {
-  say({ 'other identity': 'refused' })
 }
 
 await node.stop()
