@@ -9,7 +9,7 @@ use igor_core::format::{
     TransferId, Verdict, Wish,
 };
 use igor_core::gas::CancelFlag;
-use igor_core::handoff::{Event, Message, VerifiedOffer};
+use igor_core::handoff::{Event, Message, VerifiedOffer, WriteFailed};
 use igor_core::storage::{Key, Operation, Precondition};
 use igor_core::transport::NodeId;
 use tokio::sync::OwnedSemaphorePermit;
@@ -342,7 +342,8 @@ impl<'a> Arrival<'a> {
     ) {
         let premises = &self.door.premises;
         let Some(complete) = complete.take() else {
-            return self.happened(Event::NotPrepared(self.transfer()));
+            // Each write is answered by what became of it.
+            return self.happened(Event::Written(Err(WriteFailed::Clean)));
         };
         let me = premises.key().public_key();
         let mut group = complete.group(me, &whereabouts.custody);
