@@ -103,6 +103,7 @@ async fn connection<S>(stream: S, station: Arc<Station>, token: Option<Arc<Token
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let _guest = Arc::clone(&station.guests);
     let service = service_fn(move |request| answer(request, Arc::clone(&station), token.clone()));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(ARRIVAL).max_buf_size(HEAD_BYTES_MAX);

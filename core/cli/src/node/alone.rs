@@ -75,6 +75,7 @@ async fn live(run: Run, output: &Output) -> Result<Exit, Problem> {
     let mut end = End { stopped: None, failed: None };
     let mut sink = |_: &AgentId, told: Told| end.hear(&station, &scene, output, told);
     run_fleet(deck, orders, false, &mut sink).await.map_err(|error| failed_to_start(&error))?;
+    station.see_off().await;
     drop(address);
     match (end.failed, end.stopped) {
         (Some(problem), _) => Err(problem),

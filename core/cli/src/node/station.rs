@@ -42,6 +42,8 @@ pub(crate) struct Station {
     pub(super) output: Output,
     tenancy: Tenancy,
     network: OnceLock<Network>,
+    /// Held by each connection of somebody who asks.
+    pub(crate) guests: Arc<()>,
     /// How many agents are compiled at a time.
     launching: Semaphore,
     cancels: Mutex<HashMap<AgentId, CancelFlag>>,
@@ -88,11 +90,23 @@ impl Station {
             output,
             tenancy,
             network: OnceLock::new(),
+            guests: Arc::new(()),
             launching: Semaphore::new(launches),
             cancels: Mutex::default(),
             grants: Mutex::default(),
             is_draining: AtomicBool::new(false),
         }
+    }
+
+    /// Waits until those who asked have their answers, for a while.
+    pub(super) async fn see_off(&self) {
+        let is_alone = async {
+            while Arc::strong_count(&self.guests) > 1 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // Who only listens is not waited for any longer.
+        let _ = tokio::time::timeout(Duration::from_secs(2), is_alone).await;
     }
 
     /// Others can reach the node from now on.
