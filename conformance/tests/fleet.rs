@@ -165,7 +165,7 @@ fn a_group_that_the_store_does_not_answer_for_is_not_taken_for_durable() {
                 Some(Task::Work(work)) => fleet.worked(clock.monotonic_ns(), work.carry_out()),
                 Some(Task::Emit(_, event)) => shown.push(event),
                 Some(Task::Ended(_, reason)) => return reason,
-                Some(Task::Check(_)) => unreachable!("nothing is checked"),
+                Some(Task::Check(_) | Task::Read(_)) => unreachable!("nothing is checked"),
                 Some(Task::Offer(..) | Task::CannotOffer(..) | Task::NotOffered(..)) => {
                     unreachable!("nobody asked it to leave")
                 }
@@ -373,6 +373,7 @@ fn the_shell_runs_many_agents_on_two_threads() {
         checks: Crew { threads: 0, stack_bytes },
         storage: Arc::clone(&world.node.storage.0),
         clock: Arc::clone(&world.node.clock),
+        lease: None,
     };
     let (mut reasons, mut refused) = (BTreeMap::new(), Vec::new());
     let mut sink = |agent: &AgentId, told: Told| {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::engine::mutant::{Fault, mutant};
-use conformance::world::{Guest, SteppingClock, Transcript, World};
+use conformance::world::{Guest, SteppingClock, Transcript, World, run_fleet};
+use igor_core::Clock;
 use igor_core::engine::{Engine, EngineError, Host, InjectedGlobal, Instance, Module, Value};
 use igor_core::prepare::PreparedModule;
 use igor_core::trap::CallError;
@@ -14,8 +15,9 @@ use igor_engine_wasmi as _;
 use igor_engine_wasmtime as _;
 use igor_meter_gas as _;
 use igor_node::audit::ContrastKind;
+use igor_node::fleet::Fleet;
 use igor_node::{
-    CheckKind, CheckPlan, LaunchError, OnDivergence, OnHiddenState, OpenError, RunEvent,
+    CheckKind, CheckPlan, Event, LaunchError, OnDivergence, OnHiddenState, OpenError, RunEvent,
     StopReason, Verdict, Verification,
 };
 use igor_storage_memory as _;
@@ -176,6 +178,34 @@ fn after_a_divergence_every_tick_is_repeated_until_a_segment_is_clean() {
 }
 
 #[test]
+fn an_agent_that_must_move_rests_until_it_is_taken_or_given_up() {
+    let plan = CheckPlan { on_divergence: OnDivergence::Migrate, ..plan() };
+    let mut world = world("wasmtime", "wasmi", plan);
+    world.node.engine.0 = miscompiling(Arc::clone(&world.node.engine.0), 7);
+    let launched = world.launch(&honest(), Some(100)).unwrap();
+    let mut told = Vec::new();
+    let transcript = world.with_stack(|| {
+        let mut fleet = Fleet::default();
+        fleet.add(world.clock.monotonic_ns(), launched).unwrap();
+        run_fleet(&mut fleet, &*world.node.storage.0, &world.clock, 1, |fleet, agent, event| {
+            if let RunEvent::MustMove { tick, reason } = event {
+                told.push(tick.0);
+                let given_up = Event::Distrusted(reason.clone());
+                fleet.ask(world.clock.monotonic_ns(), agent, given_up);
+            }
+        })
+    });
+    let life = transcript.agents.values().next().unwrap();
+    let stopped = life.stopped();
+    assert_eq!((told.len(), stopped.reason), (1, StopReason::Divergence), "{stopped:?}");
+    assert_eq!(stopped.tick.0, told[0], "no tick follows");
+    assert!(stopped.detail.as_deref().is_some_and(|detail| detail.starts_with("tick 7: ")));
+    let again = world.launch(&honest(), None).map(|_| ()).unwrap_err();
+    let stays = matches!(&again, LaunchError::Open(OpenError::RecoveryRequired { .. }));
+    assert!(stays, "{again}");
+}
+
+#[test]
 fn hidden_state_is_a_finding_about_the_agent_and_told_once() {
     let transcript = world("wasmtime", "wasmi", plan()).run(&forgetful(), 23).unwrap();
     assert_eq!(transcript.reason, StopReason::Ticks, "it only says so");
@@ -242,7 +272,7 @@ fn miscompiling(inner: Arc<dyn Engine>, tick: usize) -> Arc<dyn Engine> {
 /// An engine on which an hour passes before each call has begun.
 fn slow(inner: Arc<dyn Engine>, clock: Arc<SteppingClock>) -> Arc<dyn Engine> {
     let before = move |_: &str, _: &mut dyn Instance| {
-        clock.advance_to(igor_core::Clock::monotonic_ns(&*clock) + 3_600_000_000_000);
+        clock.advance_to(clock.monotonic_ns() + 3_600_000_000_000);
     };
     Arc::new(Hooked { inner, before: Arc::new(before), after: Arc::new(|_, _| {}) })
 }

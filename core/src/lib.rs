@@ -10,6 +10,7 @@ pub mod config;
 pub mod engine;
 pub mod gas;
 pub mod handoff;
+pub mod lease;
 pub mod limits;
 pub mod meter;
 pub mod observe;

@@ -7,7 +7,7 @@ use igor_core::storage::{Committed, Group, Key, Precondition, StorageError};
 use igor_core::{Storage, format::AgentId};
 use igor_node::fleet::Task as FleetTask;
 use igor_node::handoff::{Task, Whereabouts, With};
-use igor_node::{RunEvent, StopReason};
+use igor_node::{RunEvent, StopReason, tenure};
 
 use super::mutant::Mutant;
 use super::oracle::Fact;
@@ -70,6 +70,11 @@ impl World {
                 let after = self.rng.between(MILLISECOND / 100, self.swarm.call_max_ns);
                 let (node, life) = (up.number, up.life);
                 self.plan(after, Plan::Worked { node, life, work: Box::new(work) });
+            }
+            FleetTask::Read(reading) => {
+                let read = async |name, epoch| tenure(&*up.store, &name, epoch).await;
+                let findings = pollster::block_on(reading.carry_out(read));
+                up.fleet.found(self.moment(up.number), findings);
             }
             FleetTask::Emit(name, event) => self.told(up, &name, &event),
             FleetTask::Offer(name, offer) => self.offer(up, &name, *offer),

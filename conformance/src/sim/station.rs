@@ -8,6 +8,7 @@ use igor_core::format::{
 };
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::Message;
+use igor_core::lease::{Lease, Moment};
 use igor_core::plugin::{ConfigSection, Registry};
 use igor_core::storage::{Group, Key, Precondition};
 use igor_core::transport::NodeId;
@@ -225,6 +226,7 @@ impl Up {
         let store = Arc::new(station.disk.open(mutant));
         station.clock.set(now_ns);
         let clock: Arc<dyn Clock> = station.clock.clone();
+        let fleet = Fleet::under(Lease::new(swarm.lease, Moment::of(&*clock)));
         let entropy_seed = station.lives.wrapping_mul(0x9e37_79b9).wrapping_add(now_ns);
         let node = Node {
             engine: (engine("wasmi"), "wasmi".to_owned()),
@@ -246,7 +248,7 @@ impl Up {
             life: station.lives,
             node,
             store,
-            fleet: Fleet::default(),
+            fleet,
             handoffs,
             outgoing: BTreeMap::new(),
             leaving: BTreeSet::new(),

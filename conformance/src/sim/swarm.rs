@@ -2,8 +2,11 @@
 //! kind of trouble is absent in some worlds, so that none hides another, and every range is wide. What happens in
 //! the world is drawn elsewhere.
 
+use std::time::Duration;
+
 use igor_core::format::Price;
 use igor_core::handoff::Schedule;
+use igor_core::lease::LeaseTerms;
 
 use crate::Rng;
 
@@ -31,6 +34,8 @@ pub(super) struct Swarm {
     pub(super) call_max_ns: u64,
     /// The mean time between an operator's acts.
     pub(super) operator_ns: u64,
+    /// How long what was read of who holds the agents is relied on.
+    pub(super) lease: LeaseTerms,
     pub(super) schedule: Schedule,
     pub(super) prices: Vec<Price>,
     /// What agents begin with.
@@ -87,6 +92,7 @@ impl Swarm {
             checkpoint_ns: scaled(rng, 500 * MILLISECOND, 6),
             call_max_ns: scaled(rng, MILLISECOND, 8),
             operator_ns: scaled(rng, 300 * MILLISECOND, 5),
+            lease: lease(rng),
             schedule: schedule(rng),
             prices,
             budget: if rng.chance(100) { rng.between(2_000, 20_000) } else { 50_000_000 }
@@ -114,6 +120,13 @@ impl Swarm {
         self.is_restored = false;
         self.call_max_ns = self.call_max_ns.min(100 * MILLISECOND);
     }
+}
+
+/// Mostly long enough for what a node waits for, and shorter than what its wall clock may jump.
+fn lease(rng: &mut Rng) -> LeaseTerms {
+    let grace = Duration::from_millis(rng.between(0, 10_000));
+    let terms = LeaseTerms::new(Duration::from_millis(scaled(rng, 100, 9)), grace);
+    terms.expect("a duration of more than nothing")
 }
 
 impl Network {

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use igor_core::Clock;
 use igor_core::format::TransferId;
+use igor_core::lease::Moment;
 use igor_core::storage::Batch;
 use igor_node::fleet::Work;
 use igor_node::handoff::Whereabouts;
@@ -235,6 +237,7 @@ impl World {
     ) {
         let is_meant = |up: &mut Box<Up>| life.is_none_or(|life| life == up.life);
         let Some(mut up) = self.stations[node].up.take_if(is_meant) else { return };
+        up.fleet.look(self.moment(node));
         act(self, &mut up);
         self.settle(&mut up);
         if up.is_doomed || up.store.is_cut() {
@@ -265,6 +268,11 @@ impl World {
         if !is_waiting {
             up.handoffs.wake(self.now_ns);
         }
+    }
+
+    /// What time it is for a node.
+    pub(super) fn moment(&self, node: usize) -> Moment {
+        Moment { monotonic_ns: self.now_ns, unix_ns: self.stations[node].clock.unix_ns() }
     }
 
     /// Plans something for so many nanoseconds from now.

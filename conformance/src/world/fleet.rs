@@ -41,6 +41,7 @@ pub fn run_fleet(
             match task {
                 Task::Work(work) => under_way.works.push(work),
                 Task::Check(check) => under_way.checks.push(check),
+                Task::Read(_) => panic!("a fleet without a lease reads nothing again"),
                 Task::Emit(agent, event) => {
                     watch(fleet, &agent, &event);
                     events.entry(agent).or_default().push(event);

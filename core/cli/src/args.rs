@@ -280,6 +280,8 @@ pub(crate) struct NodeArgs {
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     pub(crate) durability: Option<String>,
+    #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
 }
 
 /// Arguments of `igor simulate`.
@@ -374,6 +376,17 @@ pub(crate) struct OneAgentArgs {
     pub(crate) place: PlaceArgs,
 }
 
+/// For how long a node relies on what it read of who holds its agents.
+#[derive(Debug, Args)]
+pub(crate) struct LeaseArgs {
+    /// Read again who holds the agents that run here within this time; 0 for never [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lease_duration: Option<String>,
+    /// How much longer that may take before no agent is ticked [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lease_grace: Option<String>,
+}
+
 /// How a node is reached by others.
 #[derive(Debug, Args)]
 pub(crate) struct NetworkArgs {
@@ -415,9 +428,14 @@ pub(crate) struct ServeArgs {
     /// Verify what runs: off, periodic, on-migrate or full [default: full]
     #[arg(long, value_name = "MODE")]
     pub(crate) replay_mode: Option<String>,
+    /// When another engine differs: log, pause, intensify or migrate [default: pause]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) replay_on_divergence: Option<String>,
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     pub(crate) durability: Option<String>,
+    #[command(flatten)]
+    pub(crate) lease: LeaseArgs,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
     /// When the node is asked to end, give its agents to the node at this address

@@ -61,6 +61,12 @@ impl<'a> Report<'a> {
             RunEvent::Paused(tick) => format!("pauses after tick {tick}"),
             RunEvent::Unpaused(tick) => format!("goes on after tick {tick}"),
             RunEvent::AsksToMove { tick, wish } => asks_text(tick.0, wish),
+            RunEvent::MustMove { tick, reason } => {
+                format!(
+                    "rests after tick {tick}, to go to another node: {}",
+                    text::one_line(reason)
+                )
+            }
             RunEvent::Granted(granted) => granted_text(granted),
             RunEvent::NotGranted(denied) => {
                 format!("was not given {}: {}", denied.amount, text::one_line(&denied.reason))
@@ -103,6 +109,9 @@ impl<'a> Report<'a> {
                 node: wish.node.clone(),
                 price_max: wish.price_max.map(|price| price.microcents().get()),
             },
+            RunEvent::MustMove { tick, reason } => {
+                Event::MustMove { tick: tick.0, reason: reason.clone() }
+            }
             RunEvent::Granted(granted) => Event::Funded(FundedLine::from(granted)),
             RunEvent::NotGranted(denied) => Event::NotFunded {
                 tick: denied.tick.0,
@@ -204,6 +213,7 @@ enum Event {
     Paused { tick: u64 },
     Unpaused { tick: u64 },
     AsksToMove { tick: u64, node: Option<String>, price_max: Option<i64> },
+    MustMove { tick: u64, reason: String },
     Funded(FundedLine),
     NotFunded { tick: u64, amount: i64, fund_id: String, reason: String },
     Sending { done: u64, total: u64 },

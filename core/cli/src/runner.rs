@@ -10,6 +10,7 @@ use igor_core::config::{Config, DivergencePolicy, DurabilitySetting, HiddenState
 use igor_core::format::{AgentId, AgentKey, NodeKey};
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::Schedule;
+use igor_core::lease::LeaseTerms;
 use igor_core::plugin::{BuildError, Context};
 use igor_core::{Engine, Limits, Meter, Storage, Transport};
 use igor_node::shell::{self, StopHandle, StopSignal, drive};
@@ -210,6 +211,12 @@ impl Assembly {
         }
     }
 
+    /// For how long it is relied on what was read of who holds the agents.
+    pub(crate) fn lease(&self) -> Option<LeaseTerms> {
+        let settings = self.config.node();
+        LeaseTerms::new(settings.lease_duration, settings.lease_grace)
+    }
+
     /// How what happens is checked.
     fn checks(&self, engine: &str) -> CheckPlan {
         let settings = self.config.replay();
@@ -220,8 +227,8 @@ impl Assembly {
             on_divergence: match settings.on_divergence {
                 DivergencePolicy::Log => OnDivergence::Log,
                 DivergencePolicy::Intensify => OnDivergence::Intensify,
-                // Without a node to go to, the agent stays and waits for the operator.
-                DivergencePolicy::Pause | DivergencePolicy::Migrate => OnDivergence::Pause,
+                DivergencePolicy::Pause => OnDivergence::Pause,
+                DivergencePolicy::Migrate => OnDivergence::Migrate,
             },
             on_hidden_state: match settings.on_hidden_state {
                 HiddenStatePolicy::Log => OnHiddenState::Log,
@@ -235,17 +242,23 @@ impl Assembly {
     pub(crate) fn drive(
         &self,
         request: Request,
-        plan: Plan,
+        mut plan: Plan,
         (cancel, mut stop): (CancelFlag, StopSignal),
         scene: &Scene,
         sink: &mut (dyn FnMut(RunEvent) -> ControlFlow<()> + Send),
     ) -> Result<StopReason, Problem> {
         let node = &self.node;
+        // From a process that reaches no other, nobody takes an agent elsewhere.
+        if let Some(checks) = &mut plan.checks
+            && checks.on_divergence == OnDivergence::Migrate
+        {
+            checks.on_divergence = OnDivergence::Pause;
+        }
         let ended = shell::block_on(async {
             let launched = launch(node, request, plan, cancel).await;
             let launched = launched.map_err(|error| scene.launch(&error))?;
-            let driven = drive(launched, &node.storage.0, &node.clock, &mut stop, sink).await;
-            Ok(driven)
+            let lease = self.lease();
+            Ok(drive(launched, &node.storage.0, &node.clock, lease, &mut stop, sink).await)
         });
         let ended = match ended {
             Ok(Ok(driven)) => driven,

@@ -169,6 +169,41 @@ pub(crate) async fn held(
     }
 }
 
+/// Whether an agent that ticks here is still held here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tenure {
+    /// It is.
+    Ours,
+    /// It is not, for this reason.
+    Ended(String),
+    /// It could not be read, for this reason.
+    Unknown(String),
+}
+
+/// Whether `agent`, which ticks here in this epoch, is still held here.
+pub async fn tenure(storage: &dyn Storage, agent: &AgentId, epoch: u64) -> Tenure {
+    let holding = match custody(storage, agent).await {
+        // Nothing was ever decided about it.
+        Ok(None) => return Tenure::Ours,
+        Ok(Some((custody, _))) => custody.holding,
+        Err(problem) => return Tenure::Unknown(problem.to_string()),
+    };
+    Tenure::Ended(match holding {
+        Holding::Held(held) if held <= epoch => return Tenure::Ours,
+        Holding::Held(held) => {
+            format!("it ran here in epoch {epoch}, and epoch {held} has begun since")
+        }
+        Holding::Offered { offer, .. } | Holding::Released { offer, .. } => {
+            let target = NodeId::of(&offer.terms().target);
+            format!("it ran here in epoch {epoch}, and was offered to {target} since")
+        }
+        Holding::Contested { seen, .. } => {
+            format!("it ran here in epoch {epoch}, and another node has it in epoch {seen}")
+        }
+        Holding::Absent => format!("it ran here in epoch {epoch}, and is not held here any more"),
+    })
+}
+
 /// Writes down where an agent is.
 ///
 /// # Errors

@@ -58,6 +58,14 @@ pub enum RunEvent {
         /// Where to.
         wish: MoveWish,
     },
+    /// Another engine came to another result, and the agent rests here until somebody takes it to another node, or
+    /// says [`Event::Distrusted`](crate::Event::Distrusted).
+    MustMove {
+        /// The last tick that was committed.
+        tick: Tick,
+        /// What differs.
+        reason: String,
+    },
     /// The run is over.
     Stopped(Stopped),
 }

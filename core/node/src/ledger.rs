@@ -227,6 +227,11 @@ impl Ledger {
         self.key.public_key()
     }
 
+    /// The epoch in which the agent is held here.
+    pub(crate) const fn held_in(&self) -> u64 {
+        self.held.major
+    }
+
     /// Whether no checkpoint was ever written.
     pub(crate) fn is_unborn(&self) -> bool {
         self.saved.is_none()

@@ -45,7 +45,8 @@ mod worker;
 
 pub use adopt::{AdoptError, Arrival, adopt};
 pub use collect::{CollectError, Collection, collect};
-pub use custody::{CustodyProblem, KeptCustody, custody, kept_custody, known_agents, whereabouts};
+pub use custody::{CustodyProblem, KeptCustody, Tenure};
+pub use custody::{custody, kept_custody, known_agents, tenure, whereabouts};
 pub use driver::{Command, Driver, Event, Plan};
 pub use event::{Came, Declined, Sending};
 pub use event::{Granted, NotGranted, RunEvent, Started, StopReason, Stopped, Ticked};

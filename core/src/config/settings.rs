@@ -23,6 +23,12 @@ pub struct NodeSettings {
     /// Where agents go when the node is asked to end, in the transport's notation; they stay otherwise.
     #[serde(default)]
     pub drain_to: Option<String>,
+    /// For how long it is relied on what was read of who holds the agents; for ever, if it is nothing.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub lease_duration: Duration,
+    /// How much longer, before no agent is ticked any more.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub lease_grace: Duration,
     /// Where others connect, in the transport's notation; a free place that only this machine reaches
     /// otherwise.
     #[serde(default)]
@@ -211,7 +217,8 @@ pub enum OutputFormat {
 pub(super) fn default_sections() -> Dict {
     let handoff = [("accept_unproven", "no"), ("retries", "3"), ("retry_delay", "1s")];
     let history = [("segments", "all")];
-    let node = [("accept", ""), ("price", "0.001")];
+    let node =
+        [("accept", ""), ("lease_duration", "60s"), ("lease_grace", "10s"), ("price", "0.001")];
     let run = [
         ("budget", "1.0"),
         ("checkpoint_dir", "checkpoints"),

@@ -74,6 +74,8 @@ fn nothing_configured_gives_the_documented_defaults() {
     assert_eq!(config.run().log_level, LogLevel::Warn);
     assert_eq!(config.run().output, OutputFormat::Text);
     assert_eq!(config.run().manifest, None);
+    let lease = (config.node().lease_duration, config.node().lease_grace);
+    assert_eq!(lease, (Duration::from_secs(60), Duration::from_secs(10)));
     let retries = (config.handoff().retries, config.handoff().retry_delay);
     assert_eq!(retries, (3, Duration::from_secs(1)));
     assert_eq!(config.limits(), &Limits::default());

@@ -1,7 +1,7 @@
 //! `igor node`: runs the agents of a directory until it is asked to end.
 
 use crate::args::{Common, ServeArgs};
-use crate::command::run::network_flags;
+use crate::command::run::{lease_flags, network_flags};
 use crate::control::token::Token;
 use crate::exit::Exit;
 use crate::explain::Scene;
@@ -23,11 +23,13 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
         ("--tick-interval", "run.tick_interval", args.tick_interval.as_deref()),
         ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
         ("--replay-mode", "replay.mode", args.replay_mode.as_deref()),
+        ("--replay-on-divergence", "replay.on_divergence", args.replay_on_divergence.as_deref()),
         ("--durability", "run.durability", args.durability.as_deref()),
         ("--migration-retries", "handoff.retries", args.migration_retries.as_deref()),
         ("--migration-retry-delay", "handoff.retry_delay", args.migration_retry_delay.as_deref()),
         ("--drain-to", "node.drain_to", args.drain_to.as_deref()),
     ];
+    flags.extend(lease_flags(&args.lease));
     flags.extend(network_flags(&args.network));
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);

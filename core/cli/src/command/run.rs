@@ -4,7 +4,7 @@ use igor_core::Transport;
 
 use crate::agent;
 use crate::args::Common;
-use crate::args::{NetworkArgs, NodeArgs, RunArgs};
+use crate::args::{LeaseArgs, NetworkArgs, NodeArgs, RunArgs};
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::node::alone;
@@ -50,9 +50,20 @@ pub(crate) fn network_flags(args: &NetworkArgs) -> [Flag<'_>; 3] {
     ]
 }
 
-/// The flags of `run` and `resume` that stand for settings.
-pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 16] {
+/// The flags of a node's lease.
+pub(crate) fn lease_flags(args: &LeaseArgs) -> [Flag<'_>; 2] {
     [
+        ("--lease-duration", "node.lease_duration", args.lease_duration.as_deref()),
+        ("--lease-grace", "node.lease_grace", args.lease_grace.as_deref()),
+    ]
+}
+
+/// The flags of `run` and `resume` that stand for settings.
+pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 18] {
+    let [duration, grace] = lease_flags(&args.lease);
+    [
+        duration,
+        grace,
         ("--engine", "engine.plugin", args.engine.as_deref()),
         ("--storage", "storage.plugin", args.storage.as_deref()),
         ("--meter", "meter.plugin", args.meter.as_deref()),

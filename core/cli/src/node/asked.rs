@@ -1,5 +1,6 @@
-//! Agents that go because they asked to, or because their node is asked to end: to whom they are given, in which
-//! order. How an agent is given to a node is the same as when the operator asks for it.
+//! Agents that go because they asked to, because another engine came to another result than this node's, or because
+//! their node is asked to end: to whom they are given, in which order. How an agent is given to a node is the same
+//! as when the operator asks for it.
 
 use std::sync::Arc;
 
@@ -8,23 +9,50 @@ use igor_node::peers::Wanted;
 use igor_node::shell::Told;
 use igor_node::{MoveWish, RunEvent, manifest_of};
 
-use super::station::Station;
-use crate::control::wire::State;
+use super::station::{Station, patient};
+use crate::control::wire::{State, Status};
 
 impl Station {
-    /// Gives an agent that asks to move to the node that it names, or to the known one that charges the least.
+    /// Gives an agent away that asks to move, or that may not tick here any more.
     pub(super) fn follow(self: &Arc<Self>, agent: &AgentId, told: &Told) {
-        let Told::Event(RunEvent::AsksToMove { wish, .. }) = told else { return };
-        let (station, agent, wish) = (Arc::clone(self), agent.clone(), wish.clone());
-        tokio::spawn(async move {
-            let places = station.places_for(&agent, &wish).await;
-            if places.is_empty() {
-                return tracing::warn!(%agent, "no known node comes into question for an agent that asks to move");
+        match told {
+            Told::Event(RunEvent::AsksToMove { wish, .. }) => {
+                let (station, agent, wish) = (Arc::clone(self), agent.clone(), wish.clone());
+                tokio::spawn(async move { station.grant(&agent, &wish).await });
             }
-            if let Err(refusal) = station.migrate(&agent, places, false).await {
-                tracing::warn!(%agent, error = refusal.message(), "an agent that asked to move stays");
+            Told::Event(RunEvent::MustMove { reason, .. }) => {
+                let (station, agent, reason) = (Arc::clone(self), agent.clone(), reason.clone());
+                tokio::spawn(async move { station.expel(agent, reason).await });
             }
-        });
+            _ => {}
+        }
+    }
+
+    /// Gives an agent to the node that it names, or to the known one that charges the least.
+    async fn grant(self: &Arc<Self>, agent: &AgentId, wish: &MoveWish) {
+        let places = self.places_for(agent, wish).await;
+        if places.is_empty() {
+            return tracing::warn!(%agent, "no known node comes into question for an agent that asks to move");
+        }
+        if let Err(refusal) = self.migrate(agent, places, false).await {
+            tracing::warn!(%agent, error = refusal.message(), "an agent that asked to move stays");
+        }
+    }
+
+    /// Gives an agent to the known node that charges the least, or to the one that is named for the node's end; it is
+    /// stopped for this reason if none takes it.
+    async fn expel(self: &Arc<Self>, agent: AgentId, reason: String) {
+        let mut places = self.places_for(&agent, &MoveWish { price_max: None, node: None }).await;
+        let last = self.assembly.config().node().drain_to.iter();
+        places.extend(last.filter(|place| !places.contains(place)).cloned().collect::<Vec<_>>());
+        if let Err(refusal) = self.migrate(&agent, places, false).await {
+            tracing::warn!(%agent, error = refusal.message(), "an agent that was to go elsewhere stays");
+            // It may have been offered, and start again.
+            let is_settled = |status: &Status| status.state != State::Starting;
+            if patient(self.known.until(&agent, is_settled), "starting").await.is_ok() {
+                self.handle.distrust(agent, reason);
+            }
+        }
     }
 
     /// Where the nodes are that an agent wants, the best first.

@@ -204,6 +204,7 @@ fn deck(assembly: &Assembly, guests: usize, checks: usize) -> Deck {
         },
         storage: Arc::clone(&node.storage.0),
         clock: Arc::clone(&node.clock),
+        lease: assembly.lease(),
     }
 }
 

@@ -441,7 +441,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn patient<T>(
+pub(super) async fn patient<T>(
     body: impl Future<Output = Result<T, Refusal>>,
     what: &str,
 ) -> Result<T, Refusal> {

@@ -43,6 +43,8 @@ fn what_a_node_is_told_about_moves_is_checked() {
     for (args, words) in [
         (["--migration-retries", "0"], ["at least 1", "--migration-retries"]),
         (["--migration-retry-delay", "soon"], ["500ms", "--migration-retry-delay"]),
+        (["--lease-duration", "60"], ["500ms", "--lease-duration"]),
+        (["--lease-grace", "10"], ["500ms", "--lease-grace"]),
     ] {
         ask([&["node"][..], &args].concat()).refused(2, &words);
     }

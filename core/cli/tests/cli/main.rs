@@ -13,6 +13,7 @@ mod export;
 mod fund;
 mod gc;
 mod inspect;
+mod lease;
 mod moving;
 mod moving_crash;
 mod node;

@@ -86,9 +86,27 @@ impl Driver {
                     _ => {}
                 };
             }
-            Consequence::Divergence(detail) => (StopReason::Divergence, detail),
+            Consequence::Exile(reason) if !matches!(self.phase, Phase::Checking(_)) => {
+                return self.exile(now_ns, reason);
+            }
+            Consequence::Divergence(detail) | Consequence::Exile(detail) => {
+                (StopReason::Divergence, detail)
+            }
             Consequence::HiddenState(detail) => (StopReason::HiddenState, detail),
         };
+        self.distrust(now_ns, reason, detail);
+    }
+
+    /// Begins no more ticks, and says once that the agent has to go elsewhere.
+    fn exile(&mut self, now_ns: u64, reason: String) {
+        if !std::mem::replace(&mut self.is_exiled, true) {
+            self.emit(RunEvent::MustMove { tick: self.tick, reason });
+        }
+        self.look_again(now_ns);
+    }
+
+    /// Ends the run, and leaves it to the operator how the agent goes on.
+    pub(super) fn distrust(&mut self, now_ns: u64, reason: StopReason, detail: String) {
         self.ledger.halt(self.tick, format!("{reason}: {detail}"));
         let stop = Stop { reason, detail: Some(detail) };
         match self.phase {

@@ -91,6 +91,10 @@ pub enum Event {
     Pause,
     /// Ticks are to be run again.
     Unpause,
+    /// It is not certain that the agent may be ticked here: no tick is to be begun until [`Event::Assured`].
+    Doubted,
+    /// The agent may be ticked here.
+    Assured,
     /// This is to be added to the budget; answered by [`RunEvent::Granted`] or
     /// [`RunEvent::NotGranted`].
     Fund {
@@ -115,6 +119,9 @@ pub enum Event {
     Keep(Box<Custody>),
     /// The agent is to go on without the offer of [`Command::Offer`].
     GoOn,
+    /// The run is to end after a last checkpoint, because another engine came to another result, which this says; the
+    /// operator is to decide how it goes on.
+    Distrusted(String),
     /// The run is to end at once, for this reason, and nothing more is to be written: it is not certain
     /// that the agent may be ticked here.
     Halt(String),
@@ -241,6 +248,9 @@ pub struct Driver {
     due_stop: Option<Stop>,
     is_stop_asked: bool,
     is_paused: bool,
+    is_doubted: bool,
+    /// Whether the agent is to go to another node instead of ticking on here.
+    is_exiled: bool,
     /// What was told last of whether it pauses.
     is_pause_told: bool,
     /// Money that was asked for and is not yet given.
@@ -296,6 +306,8 @@ impl Driver {
             due_stop: None,
             is_stop_asked: false,
             is_paused: false,
+            is_doubted: false,
+            is_exiled: false,
             is_pause_told: false,
             grants: VecDeque::new(),
             departure: None,
@@ -347,6 +359,16 @@ impl Driver {
         self.ledger.agent()
     }
 
+    /// Whether it is being written that the agent is offered to another node.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase == Phase::Leaving
+    }
+
+    /// The epoch in which the agent is held here.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.ledger.held_in()
+    }
+
     /// What guest work is paid from.
     pub fn purse(&self) -> &Purse {
         &self.purse
@@ -371,6 +393,8 @@ impl Driver {
             },
             Event::Pause => self.pause(now_ns),
             Event::Unpause => self.unpause(now_ns),
+            Event::Doubted => self.doubt(now_ns, true),
+            Event::Assured => self.doubt(now_ns, false),
             Event::Fund { amount, id } => self.fund(now_ns, amount, id),
             Event::Depart { transfer, target, epoch } => {
                 self.depart(now_ns, transfer, target, epoch);
@@ -378,6 +402,7 @@ impl Driver {
             Event::Keep(custody) => self.keep(now_ns, &custody),
             Event::GoOn if self.phase == Phase::Offering => self.spare(now_ns),
             Event::GoOn => {}
+            Event::Distrusted(detail) => self.distrust(now_ns, StopReason::Divergence, detail),
             Event::Halt(reason) => {
                 let detail = Some(reason);
                 self.finish(Stop { reason: StopReason::RecoveryRequired, detail });
@@ -572,7 +597,8 @@ impl Driver {
             // Goes on when the batch on its way is written, or not.
             return;
         }
-        let next_tick_ns = if self.is_paused { u64::MAX } else { self.next_tick_ns };
+        let rests = self.is_paused || self.is_doubted || self.is_exiled;
+        let next_tick_ns = if rests { u64::MAX } else { self.next_tick_ns };
         let checkpoint_ns = if self.has_news { self.next_checkpoint_ns } else { u64::MAX };
         if checkpoint_ns <= now_ns || self.ledger.is_segment_full() {
             self.close(now_ns, After::Start);

@@ -29,6 +29,12 @@ impl Driver {
         self.look_again(now_ns);
     }
 
+    /// Begins no tick while it is doubtful whether the agent may be ticked here.
+    pub(super) fn doubt(&mut self, now_ns: u64, is_doubted: bool) {
+        self.is_doubted = is_doubted;
+        self.look_again(now_ns);
+    }
+
     /// Says that the agent rests or goes on, once it does; what it did before is said first.
     pub(super) fn tell_pause(&mut self) {
         if self.is_paused != self.is_pause_told {
@@ -40,7 +46,8 @@ impl Driver {
         }
     }
 
-    fn look_again(&mut self, now_ns: u64) {
+    /// Does what is due now, if nothing is running.
+    pub(super) fn look_again(&mut self, now_ns: u64) {
         if self.phase == Phase::Waiting && self.introduction.is_none() {
             self.proceed(now_ns);
         }

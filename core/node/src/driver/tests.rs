@@ -510,6 +510,25 @@ fn a_paused_agent_is_saved_but_not_ticked() {
 }
 
 #[test]
+fn an_agent_in_doubt_is_saved_but_not_ticked_whatever_the_operator_wants() {
+    let mut played = Played::born(1_000, None);
+    played.wake().play([Done]).expect(&["start", "commit", "start", "tick 1"]);
+    played.driver.handle(played.now_ns, Event::Doubted);
+    played.play([]);
+    assert_eq!(played.timer_ns, Some(5 * SECOND), "only the checkpoint is due");
+    played.driver.handle(played.now_ns, Event::Pause);
+    played.driver.handle(played.now_ns, Event::Unpause);
+    played.wake().play([Done, Done]).expect(&["commit", "start"]);
+    assert_eq!(played.timer_ns, Some(u64::MAX), "nothing more is due");
+    played.now_ns = 9 * SECOND;
+    played.driver.handle(played.now_ns, Event::Pause);
+    played.driver.handle(played.now_ns, Event::Assured);
+    played.play([]).expect(&[]);
+    played.driver.handle(played.now_ns, Event::Unpause);
+    played.play([Done]).expect(&["tick 2"]);
+}
+
+#[test]
 fn money_comes_with_a_checkpoint_of_its_own() {
     let mut played = Played::born(1_000, None);
     played.wake().play([Done]).expect(&["start", "commit", "start", "tick 1"]);

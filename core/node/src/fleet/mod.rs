@@ -3,6 +3,7 @@
 //! so that any thread can do it, and gathers what agents write into batches. It reads no clock, starts
 //! no thread and touches no store; what an agent does is the same as if it were alone.
 
+mod tenure;
 mod timers;
 mod work;
 
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use igor_core::format::AgentId;
 use igor_core::handoff::VerifiedOffer;
+use igor_core::lease::{Lease, Moment};
 use igor_core::storage::{Batch, Committed, Group, Hold, StorageError};
 
 use crate::commit::unanswered;
@@ -19,6 +21,8 @@ use crate::launch::Launched;
 use crate::verify::{Job, Verifier};
 use crate::worker::Worker;
 
+pub use tenure::{Findings, Reading};
+use tenure::{Look, Tenancies, Verdict};
 use timers::Timers;
 pub use work::{Check, Checked, Work, Worked};
 
@@ -32,6 +36,8 @@ pub enum Task {
     Work(Work),
     /// Check what happened; answered by [`Fleet::checked`].
     Check(Check),
+    /// Read who holds these agents; answered by [`Fleet::found`].
+    Read(Reading),
     /// Tell whoever listens to this agent.
     Emit(AgentId, RunEvent),
     /// This is what the agent can be offered by; answered by [`Fleet::ask`] with [`Event::Keep`] or
@@ -51,6 +57,7 @@ pub struct Fleet {
     agents: BTreeMap<Seat, Agent>,
     seats: HashMap<AgentId, Seat>,
     timers: Timers,
+    tenancies: Option<Tenancies>,
     tasks: VecDeque<Task>,
     /// What waits to be written.
     gathered: Vec<(Seat, Group)>,
@@ -101,6 +108,11 @@ impl<T> Desk<T> {
 pub struct AlreadyHere(pub AgentId);
 
 impl Fleet {
+    /// No agents yet, under this lease.
+    pub fn under(lease: Lease) -> Self {
+        Self { tenancies: Some(Tenancies::new(lease)), ..Self::default() }
+    }
+
     /// How many agents there are.
     pub fn len(&self) -> usize {
         self.agents.len()
@@ -141,8 +153,8 @@ impl Fleet {
     }
 
     /// Hands an event from outside to the agent of this name: [`Event::Stop`], [`Event::Pause`],
-    /// [`Event::Unpause`], [`Event::Fund`], [`Event::Depart`], [`Event::Keep`], [`Event::GoOn`] or
-    /// [`Event::Halt`]. Says whether there is such an agent that can hear it.
+    /// [`Event::Unpause`], [`Event::Fund`], [`Event::Depart`], [`Event::Keep`], [`Event::GoOn`],
+    /// [`Event::Distrusted`] or [`Event::Halt`]. Says whether there is such an agent that can hear it.
     pub fn ask(&mut self, now_ns: u64, name: &AgentId, event: Event) -> bool {
         let Some(seat) = self.seats.get(name).copied() else { return false };
         let hears = self.agents.get(&seat).is_some_and(|agent| agent.ended.is_none());
@@ -179,7 +191,64 @@ impl Fleet {
 
     /// When the next timer is due.
     pub fn next_timer_ns(&self) -> Option<u64> {
-        self.timers.next_ns()
+        let look_ns = self.tenancies.as_ref().map(Tenancies::look_ns);
+        self.timers.next_ns().into_iter().chain(look_ns).min()
+    }
+
+    /// Lets the fleet know what time it is, before it hears of anything that took time: if its lease has ended,
+    /// no tick begins until it was read who holds the agent.
+    pub fn look(&mut self, now: Moment) {
+        let Some(tenancies) = &mut self.tenancies else { return };
+        let (seats, is_doubted) = match tenancies.look(now, self.agents.keys().copied()) {
+            Look::Nothing => return,
+            Look::Read(seats) => (seats, false),
+            Look::Doubt(seats) => (seats, true),
+        };
+        let round = tenancies.round();
+        let running = |seat: &Seat| {
+            let agent = self.agents.get(seat)?;
+            Some((*seat, agent.name.clone(), agent.driver.epoch()))
+        };
+        let agents: Vec<_> = seats.iter().filter_map(running).collect();
+        if is_doubted {
+            for seat in seats {
+                self.handle(now.monotonic_ns, seat, Event::Doubted);
+            }
+        }
+        if !agents.is_empty() {
+            self.tasks.push_back(Task::Read(Reading { round, agents }));
+        }
+    }
+
+    /// It was read who holds some agents. An agent that is not held here any more ends at once.
+    pub fn found(&mut self, now: Moment, Findings { round, found }: Findings) {
+        self.look(now);
+        let Some(tenancies) = self.tenancies.as_mut().filter(|them| them.round() == round) else {
+            return;
+        };
+        let mut events = Vec::new();
+        for (seat, tenure) in found {
+            let Some(agent) = self.agents.get(&seat) else { continue };
+            // What is being written decides where an agent is that leaves.
+            if agent.driver.is_leaving() {
+                continue;
+            }
+            let (event, notice) = match tenancies.found(seat, tenure) {
+                Verdict::GoesOn => continue,
+                Verdict::Assured(stood_ns) => {
+                    (Some(Event::Assured), Some(tenure::assured(&agent.name, stood_ns)))
+                }
+                Verdict::Unknown(why) => (None, Some(tenure::unknown(&agent.name, &why))),
+                Verdict::Retires(why) => (Some(Event::Halt(why)), None),
+            };
+            let notice = notice.map(RunEvent::Notice);
+            self.tasks.extend(notice.map(|notice| Task::Emit(agent.name.clone(), notice)));
+            events.extend(event.map(|event| (seat, event)));
+        }
+        tenancies.end(now);
+        for (seat, event) in events {
+            self.handle(now.monotonic_ns, seat, event);
+        }
     }
 
     /// Lets the timers fire that are due.
@@ -292,6 +361,9 @@ impl Fleet {
             return;
         }
         self.timers.clear(seat);
+        if let Some(tenancies) = &mut self.tenancies {
+            tenancies.forget(seat);
+        }
         if let Some(Agent { name, ended: Some(reason), .. }) = self.agents.remove(&seat) {
             self.seats.remove(&name);
             self.tasks.push_back(Task::Ended(name, reason));

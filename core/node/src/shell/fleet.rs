@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use igor_core::format::{AgentId, FundId, Microcents, PublicKey, TransferId};
 use igor_core::handoff::{Custody, VerifiedOffer};
+use igor_core::lease::{Lease, LeaseTerms, Moment};
 use igor_core::storage::{Batch, Committed, StorageError};
 use igor_core::{Clock, Storage};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::pool::{Crew, Pool};
+use crate::custody::tenure;
 use crate::driver::Event;
 use crate::event::{RunEvent, StopReason};
-use crate::fleet::{Check, Checked, Fleet, Task, Work, Worked};
+use crate::fleet::{Check, Checked, Findings, Fleet, Reading, Task, Work, Worked};
 use crate::launch::Launched;
 
 /// What a fleet runs on.
@@ -29,6 +31,8 @@ pub struct Deck {
     pub storage: Arc<dyn Storage>,
     /// What the timers go by.
     pub clock: Arc<dyn Clock>,
+    /// For how long it is relied on what was read of who holds the agents; for ever, without.
+    pub lease: Option<LeaseTerms>,
 }
 
 /// What a fleet tells of one of its agents.
@@ -53,6 +57,7 @@ pub enum Told {
 enum Input {
     Worked(Worked),
     Checked(Checked),
+    Found(Findings),
     Committed(Vec<Result<Committed, StorageError>>),
     Panicked(tokio::task::JoinError),
     Order(Order),
@@ -130,6 +135,11 @@ impl FleetHandle {
         self.order(Order::Ask(agent, Event::GoOn));
     }
 
+    /// Asks an agent to stop after a last checkpoint, because another engine came to another result.
+    pub fn distrust(&self, agent: AgentId, detail: String) {
+        self.order(Order::Ask(agent, Event::Distrusted(detail)));
+    }
+
     /// Asks an agent to end at once and to write nothing more, for this reason.
     pub fn halt(&self, agent: AgentId, reason: String) {
         self.order(Order::Ask(agent, Event::Halt(reason)));
@@ -204,7 +214,7 @@ struct Sailing {
 
 impl Sailing {
     fn start(deck: Deck, answers: UnboundedSender<Input>, ends_alone: bool) -> io::Result<Self> {
-        let Deck { guests, checks, storage, clock } = deck;
+        let Deck { guests, checks, storage, clock, lease } = deck;
         let (worked, checked) = (answers.clone(), answers.clone());
         let guests = Pool::start("guest", guests, move |work: Work| {
             let _ = worked.send(Input::Worked(work.carry_out()));
@@ -212,7 +222,8 @@ impl Sailing {
         let checks = Pool::start("verifier", checks, move |check: Check| {
             let _ = checked.send(Input::Checked(check.carry_out()));
         })?;
-        let fleet = Fleet::default();
+        let lease = lease.map(|terms| Lease::new(terms, Moment::of(&*clock)));
+        let fleet = lease.map_or_else(Fleet::default, Fleet::under);
         let (is_draining, is_abandoned) = (false, false);
         Ok(Self {
             fleet,
@@ -233,6 +244,7 @@ impl Sailing {
             match task {
                 Task::Work(work) => self.guests.give(work),
                 Task::Check(check) => self.checks.give(check),
+                Task::Read(reading) => self.read(reading),
                 Task::Emit(agent, event) => {
                     if sink(&agent, Told::Event(event)).is_break() {
                         self.fleet.ask(self.clock.monotonic_ns(), &agent, Event::Stop);
@@ -266,10 +278,25 @@ impl Sailing {
         });
     }
 
+    /// A reading that breaks down is not answered, and another one follows when the lease ends.
+    fn read(&self, reading: Reading) {
+        let (storage, answers) = (Arc::clone(&self.storage), self.answers.clone());
+        tokio::spawn(async move {
+            let read = |agent, epoch| {
+                let storage = Arc::clone(&storage);
+                async move { tenure(&*storage, &agent, epoch).await }
+            };
+            let _ = answers.send(Input::Found(reading.carry_out(read).await));
+        });
+    }
+
     fn take(&mut self, input: Input, sink: &mut dyn FnMut(&AgentId, Told) -> ControlFlow<()>) {
-        let now_ns = self.clock.monotonic_ns();
+        let now = Moment::of(&*self.clock);
+        let now_ns = now.monotonic_ns;
+        self.fleet.look(now);
         match input {
             Input::Worked(worked) => self.fleet.worked(now_ns, worked),
+            Input::Found(findings) => self.fleet.found(now, findings),
             Input::Checked(checked) => self.fleet.checked(now_ns, checked),
             Input::Committed(results) => self.fleet.committed(now_ns, results),
             Input::Panicked(error) => match error.try_into_panic() {
@@ -310,7 +337,9 @@ impl Sailing {
     }
 
     fn wake(&mut self) {
-        self.fleet.wake(self.clock.monotonic_ns());
+        let now = Moment::of(&*self.clock);
+        self.fleet.look(now);
+        self.fleet.wake(now.monotonic_ns);
     }
 
     /// Nobody waits for a check any more; guest work is waited for unless it was abandoned.

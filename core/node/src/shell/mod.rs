@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use igor_core::format::AgentId;
+use igor_core::lease::LeaseTerms;
 use igor_core::{Clock, Storage};
 
 pub use fleet::{Deck, FleetHandle, FleetOrders, Told, run_fleet};
@@ -32,6 +33,7 @@ pub async fn drive(
     launched: Launched,
     storage: &Arc<dyn Storage>,
     clock: &Arc<dyn Clock>,
+    lease: Option<LeaseTerms>,
     stop: &mut StopSignal,
     sink: &mut dyn FnMut(RunEvent) -> ControlFlow<()>,
 ) -> std::io::Result<StopReason> {
@@ -45,6 +47,7 @@ pub async fn drive(
         },
         storage: Arc::clone(storage),
         clock: Arc::clone(clock),
+        lease,
     };
     let (handle, orders) = FleetHandle::new();
     handle.add(launched);

@@ -37,6 +37,8 @@ pub enum OnDivergence {
     Pause,
     /// Every tick is repeated until a segment is verified.
     Intensify,
+    /// The agent rests until it is taken to another node, or is stopped as by [`OnDivergence::Pause`].
+    Migrate,
 }
 
 /// What follows from a finding of hidden state.
@@ -55,6 +57,8 @@ pub(crate) enum Consequence {
     None,
     /// The agent is to stop, for what this says.
     Divergence(String),
+    /// The agent is not to tick here any more, for what this says.
+    Exile(String),
     /// The same for hidden state.
     HiddenState(String),
 }
@@ -163,6 +167,7 @@ impl Checks {
             Verdict::Divergence(detail) => match self.plan.on_divergence {
                 OnDivergence::Log => (Consequence::None, true),
                 OnDivergence::Pause => (Consequence::Divergence(detail.clone()), true),
+                OnDivergence::Migrate => (Consequence::Exile(detail.clone()), true),
                 OnDivergence::Intensify => {
                     self.is_intense = true;
                     (Consequence::None, true)
