@@ -4,29 +4,29 @@
 //!
 //! Everything that can be refused is refused before anything is claimed or written.
 
+mod error;
+
 use std::sync::Arc;
 
 use igor_core::format::encode_identity;
-use igor_core::format::{AgentId, AgentKey, Carry, Did, Epoch, Hash, Microcents, Price, Tick};
-use igor_core::format::{
-    AgentRecord, AgentRecordError, ExecutionLimits, Manifest, MeterName, Standing,
-};
+use igor_core::format::{AgentId, AgentKey, Carry, Epoch, Hash, Microcents, Price, Tick};
+use igor_core::format::{AgentRecord, ExecutionLimits, Manifest, MeterName, Standing};
 use igor_core::format::{NodeKey, OpenSegment, Predecessor};
 use igor_core::handoff::Holding;
 use igor_core::limits::Limits;
 use igor_core::prepare;
 use igor_core::storage::{Claim, Group, Hold, Key, Precondition, StorageError};
-use igor_core::transport::NodeId;
 use igor_core::{Entropy, Storage};
 
 use crate::commit::commit_one;
-use crate::custody::{CustodyProblem, held};
+use crate::custody::held;
 use crate::driver::Tail;
 use crate::journal::Journal;
 use crate::ledger::{Content, Ledger, Saved, Terms};
-use crate::node_key::{NodeKeyProblem, node_key};
-use crate::survey::{Living, Repair, Survey, SurveyError, survey};
-use crate::tail::{JournalError, LogEnd, has_news, read_log_end};
+use crate::node_key::node_key;
+use crate::survey::{Living, Repair, Survey, survey};
+use crate::tail::{LogEnd, has_news, read_log_end};
+pub use error::OpenError;
 
 /// What the operator wants to run. What is `None` was not asked for explicitly and is taken from the
 /// agent if it exists.
@@ -109,133 +109,6 @@ pub(crate) struct Opened {
     pub(crate) notices: Vec<String>,
     /// Keeps others away while it runs.
     pub(crate) holds: [Hold; 2],
-}
-
-/// Why an agent cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The journal cannot be continued.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The node has no key.
-    #[error(transparent)]
-    NodeKey(#[from] NodeKeyProblem),
-    /// It is not known where the agent is.
-    #[error(transparent)]
-    Custody(#[from] CustodyProblem),
-    /// It was offered, and what became of the offer is not known.
-    #[error("{agent} was offered to the node {target}, which has not answered yet")]
-    Offered {
-        /// The agent.
-        agent: AgentId,
-        /// Who to.
-        target: NodeId,
-    },
-    /// It was given away.
-    #[error("{agent} was given to the node {target}")]
-    Released {
-        /// The agent.
-        agent: AgentId,
-        /// Who to.
-        target: NodeId,
-    },
-    /// Another node holds it as well.
-    #[error("{agent} is held here in epoch {held}, and by another node in epoch {seen}")]
-    Contested {
-        /// The agent.
-        agent: AgentId,
-        /// The epoch in which it was held here.
-        held: u64,
-        /// The epoch of the other node.
-        seen: u64,
-    },
-    /// It is not here, whatever is stored of it.
-    #[error("{agent} is not here: what is stored of it was left behind, or never came completely")]
-    NotHere {
-        /// The agent.
-        agent: AgentId,
-    },
-    /// What was decided is about another agent of this name.
-    #[error("custody of {agent} is about another agent, {found}")]
-    CustodyOfOther {
-        /// The agent.
-        agent: AgentId,
-        /// Whose it is.
-        found: Did,
-    },
-    /// Only the operator can set it going again.
-    #[error("{agent} was stopped at tick {tick} and is not to go on by itself: {reason}")]
-    RecoveryRequired {
-        /// The agent.
-        agent: AgentId,
-        /// The tick at which it was stopped.
-        tick: Tick,
-        /// Why.
-        reason: String,
-    },
-    /// The agent exists under another budget.
-    #[error("{agent} exists and was created with a budget of {initial}, not {asked}")]
-    OtherBudget {
-        /// The agent.
-        agent: AgentId,
-        /// What was asked for.
-        asked: Microcents,
-        /// What it was created with, or "an unknown amount".
-        initial: String,
-    },
-    /// The agent exists under another manifest.
-    #[error("{agent} exists under the manifest {kept}, not {asked}")]
-    OtherManifest {
-        /// The agent.
-        agent: AgentId,
-        /// The hash of the manifest asked for.
-        asked: Hash,
-        /// The hash of the manifest it lives under.
-        kept: Hash,
-    },
-    /// The agent exists under another meter.
-    #[error("{agent} exists and is charged by meter {kept:?}, not {asked:?}")]
-    OtherMeter {
-        /// The agent.
-        agent: AgentId,
-        /// The meter asked for.
-        asked: String,
-        /// The meter that charges it.
-        kept: String,
-    },
-    /// The agent exists with another module.
-    #[error("{agent} exists with the module {kept}, not {asked}")]
-    OtherModule {
-        /// The agent.
-        agent: AgentId,
-        /// The hash of the module asked for.
-        asked: Hash,
-        /// The hash of the module in its checkpoint.
-        kept: Hash,
-    },
-    /// The agent was prepared by a version that this program does not have.
-    #[error(
-        "{agent} needs version {} of preparation with cost table {}, this igor has {} with {}",
-        needed.0, needed.1, available.0, available.1
-    )]
-    OtherPreparation {
-        /// The agent.
-        agent: AgentId,
-        /// The versions of preparation and cost table in its record.
-        needed: (u32, u32),
-        /// The versions of this program.
-        available: (u32, u32),
-    },
-    /// The meter's name cannot be recorded.
-    #[error(transparent)]
-    MeterName(#[from] AgentRecordError),
-    /// The store failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// What is stored cannot be continued.
-    #[error(transparent)]
-    Survey(#[from] SurveyError),
 }
 
 /// Looks at an agent without claiming or changing anything.
