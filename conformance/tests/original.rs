@@ -116,7 +116,8 @@ impl Site {
         };
         let admitted = world.with_stack(|| parcel.examine(known, &receiving))?;
         let inherited = pollster::block_on(admitted.stage(self.storage()))?;
-        let (complete, custody) = inherited.complete()?;
+        let custody = Custody::default().inherited(inherited.epoch_min()).unwrap();
+        let complete = inherited.complete()?;
         let me = NodeKey::from_seed(&[2; 32]).public_key();
         let batch = complete.group(me, &custody).into();
         let committed = pollster::block_on(self.storage().commit(batch)).pop().unwrap().unwrap();

@@ -4,6 +4,7 @@
 
 mod frames;
 mod made_up;
+mod objects;
 mod parts;
 mod questions;
 mod slow;

@@ -438,6 +438,9 @@ pub(crate) struct ServeArgs {
     pub(crate) lease: LeaseArgs,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+    /// Take agents that nodes of the original send, over libp2p; what the sender does is its own affair
+    #[arg(long)]
+    pub(crate) accept_original: bool,
     /// When the node is asked to end, give its agents to the node at this address
     #[arg(long, value_name = "ADDR")]
     pub(crate) drain_to: Option<String>,
@@ -805,6 +808,7 @@ Examples:
   igor node --checkpoint-dir /var/lib/igor --tick-interval 500ms
   igor node --output json | jq 'select(.event == \"stopped\")'
   igor node --control-listen 7400
+  igor node --transport libp2p --accept-original
 
 What ran when the node ended runs again. Nobody else may use the directory meanwhile; `igor start`,
 `ps`, `logs`, `stop` and the others talk to the node through a socket that only this user can open.

@@ -23,6 +23,9 @@ const DEFAULT_METER: &str = "wall";
 /// What `igor node` is reached by unless something else is chosen.
 pub(crate) const DEFAULT_TRANSPORT: &str = "quic";
 
+/// The transport that nodes of the original speak.
+pub(crate) const ORIGINAL_TRANSPORT: &str = "libp2p";
+
 /// The meter of a simulation: it charges the same on every machine.
 pub(crate) const SIMULATED_METER: &str = "gas";
 

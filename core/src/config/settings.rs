@@ -43,6 +43,9 @@ pub struct NodeSettings {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HandoffSettings {
+    /// Whether agents may come from nodes of the original, by its own protocol.
+    #[serde(deserialize_with = "number::yes_or_no")]
+    pub accept_original: bool,
     /// Whether agents may come whose last segment cannot be re-executed.
     #[serde(deserialize_with = "number::yes_or_no")]
     pub accept_unproven: bool,
@@ -215,7 +218,12 @@ pub enum OutputFormat {
 
 /// The defaults of all sections that are not a plugin's, written as one would write them.
 pub(super) fn default_sections() -> Dict {
-    let handoff = [("accept_unproven", "no"), ("retries", "3"), ("retry_delay", "1s")];
+    let handoff = [
+        ("accept_original", "no"),
+        ("accept_unproven", "no"),
+        ("retries", "3"),
+        ("retry_delay", "1s"),
+    ];
     let history = [("segments", "all")];
     let node =
         [("accept", ""), ("lease_duration", "60s"), ("lease_grace", "10s"), ("price", "0.001")];

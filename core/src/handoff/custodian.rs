@@ -41,6 +41,16 @@ pub enum Event {
     Prepared(TransferId),
     /// The transfer cannot be taken; nothing is kept for it any more.
     NotPrepared(TransferId),
+    /// What was prepared is to be taken although nobody offers it: it comes from a node that knows no offers.
+    /// The epoch that begins is at least `epoch_min`.
+    Inherit {
+        /// The name of the attempt.
+        transfer: TransferId,
+        /// Who sent it.
+        source: PublicKey,
+        /// The lowest epoch that may begin.
+        epoch_min: u64,
+    },
     /// What [`Action::Write`] asked for is durable, or what it means that it is not.
     Written(Result<(), WriteFailed>),
     /// The time of [`Custodian::wake_at`] has come.
@@ -199,6 +209,8 @@ enum Then {
     Keep(Ended),
     /// The verdict can be told.
     Tell(Box<VerifiedOffer>, Verdict),
+    /// The agent is here, with this transfer, and nobody waits for a verdict.
+    Inherited(TransferId),
     /// The operator's word holds.
     Forced,
 }
@@ -279,6 +291,9 @@ impl Custodian {
             Event::Received { from, message } => self.received(from, message),
             Event::Prepared(transfer) => self.prepared(transfer),
             Event::NotPrepared(transfer) => self.not_prepared(transfer),
+            Event::Inherit { transfer, source, epoch_min } => {
+                self.inherit(transfer, source, epoch_min);
+            }
             Event::Written(Ok(())) => self.written(now_ns),
             Event::Written(Err(failed)) => self.not_written(failed),
             Event::Timer => self.timer(now_ns),
@@ -314,6 +329,7 @@ impl Custodian {
                 self.actions.push_back(Action::Tick);
             }
             Then::Tell(offer, verdict) => self.tell(&offer, verdict),
+            Then::Inherited(_) => self.take_up(),
             Then::Forced => {
                 self.end_if_giving(Ended::Stayed);
                 self.actions.push_back(Action::Tick);
@@ -337,6 +353,7 @@ impl Custodian {
             Then::Tell(offer, Verdict::Accepted) => {
                 self.actions.push_back(Action::Forget(offer.terms().transfer));
             }
+            Then::Inherited(transfer) => self.actions.push_back(Action::Forget(transfer)),
             // Nothing was decided, so nothing is said: who waits for it asks again.
             Then::Tell(..) | Then::Gone | Then::Keep(_) | Then::Forced => {}
         }

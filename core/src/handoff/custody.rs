@@ -93,6 +93,13 @@ impl Custody {
         Self { decided: epoch, holding: Holding::Held(epoch), ..Self::default() }
     }
 
+    /// What is to be kept of an agent that is taken without an offer: it is held in a new epoch, which is at least
+    /// `epoch_min`. `None` if no epoch is left.
+    pub fn inherited(&self, epoch_min: u64) -> Option<Self> {
+        let epoch = self.decided.checked_add(1)?.max(epoch_min);
+        Some(Self { decided: epoch, holding: Holding::Held(epoch), ..self.clone() })
+    }
+
     /// Whether the agent was taken under this very offer.
     pub(super) fn has_taken(&self, offer: &VerifiedOffer) -> bool {
         self.taken.get(&offer.epoch()) == Some(&offer.offer().hash())

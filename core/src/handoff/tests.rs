@@ -358,3 +358,67 @@ fn a_move_is_refused_while_another_goes_on_or_when_there_is_nothing_to_move() {
     after(&mut source, ask(id(2)));
     assert_eq!(after(&mut source, ask(id(3))), refused);
 }
+
+fn inherit(epoch_min: u64) -> Event {
+    Event::Inherit { transfer: TRANSFER, source: id(1), epoch_min }
+}
+
+/// Node 2, for which everything is ready that node 1 sends.
+fn ready_to_inherit(custody: Custody) -> Custodian {
+    let mut target = custodian(2, custody);
+    after(&mut target, received(1, Message::Prepare(TRANSFER)));
+    after(&mut target, Event::Prepared(TRANSFER));
+    target
+}
+
+#[test]
+fn what_is_inherited_is_held_in_an_epoch_above_all_that_was_decided() {
+    for (decided, epoch_min, epoch) in [(0, 1, 1), (0, 5, 5), (7, 5, 8), (7, 8, 8)] {
+        let mut target = ready_to_inherit(Custody { decided, ..Custody::default() });
+        let held = Custody { decided: epoch, ..Custody::held(epoch) };
+        let actions = after(&mut target, inherit(epoch_min));
+        assert_eq!(actions, [Action::Write(held.clone())], "{decided} {epoch_min}");
+        assert_eq!(target.custody().decided, decided, "nothing is durable yet");
+        assert_eq!(after(&mut target, Event::Written(Ok(()))), [Action::Tick]);
+        assert_eq!(target.custody(), &held);
+        assert!(target.is_idle());
+    }
+}
+
+#[test]
+fn only_what_was_prepared_by_that_very_transfer_is_inherited() {
+    let declined = [Action::Send { to: id(1), message: Message::NotReady(TRANSFER) }];
+    let mut last = ready_to_inherit(Custody { decided: u64::MAX, ..Custody::default() });
+    assert_eq!(after(&mut last, inherit(1)), declined, "there is no epoch left");
+    let mut stranger = ready_to_inherit(Custody::default());
+    let other = Event::Inherit { transfer: TRANSFER, source: id(3), epoch_min: 1 };
+    assert_eq!(after(&mut stranger, other), declined);
+    let mut unprepared = custodian(2, Custody::default());
+    assert_eq!(after(&mut unprepared, inherit(1)), []);
+    let mut holder = custodian(2, Custody::held(4));
+    assert_eq!(after(&mut holder, inherit(9)), []);
+    assert_eq!(holder.custody(), &Custody::held(4));
+}
+
+#[test]
+fn an_offer_that_comes_while_something_is_inherited_changes_nothing() {
+    let mut target = ready_to_inherit(Custody::default());
+    after(&mut target, inherit(5));
+    assert_eq!(after(&mut target, received(1, Message::Offer(offer(9)))), []);
+    assert_eq!(after(&mut target, Event::Written(Ok(()))), [Action::Tick]);
+    assert_eq!(target.custody().holding, Holding::Held(5));
+}
+
+#[test]
+fn what_could_not_be_written_is_not_inherited() {
+    let mut target = ready_to_inherit(Custody::default());
+    after(&mut target, inherit(5));
+    let clean = Event::Written(Err(WriteFailed::Clean));
+    assert_eq!(after(&mut target, clean), [Action::Forget(TRANSFER)]);
+    assert_eq!(target.custody(), &Custody::default());
+    let mut target = ready_to_inherit(Custody::default());
+    after(&mut target, inherit(5));
+    let in_doubt = Event::Written(Err(WriteFailed::InDoubt));
+    assert_eq!(after(&mut target, in_doubt), [Action::Halt]);
+    assert!(target.is_in_doubt());
+}

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
         ("--migration-retries", "handoff.retries", args.migration_retries.as_deref()),
         ("--migration-retry-delay", "handoff.retry_delay", args.migration_retry_delay.as_deref()),
         ("--drain-to", "node.drain_to", args.drain_to.as_deref()),
+        ("--accept-original", "handoff.accept_original", args.accept_original.then_some("yes")),
     ];
     flags.extend(lease_flags(&args.lease));
     flags.extend(network_flags(&args.network));

@@ -8,6 +8,7 @@ pub(crate) mod known;
 pub(crate) mod log;
 mod moving;
 mod network;
+mod original;
 mod peering;
 mod scribe;
 pub(crate) mod station;

@@ -15,6 +15,7 @@ use igor_node::{Node, known_agents, own_key, whereabouts};
 use serde::Serialize;
 
 use super::moving::Home;
+use super::original;
 use super::station::Station;
 use crate::explain::Scene;
 use crate::output::{Format, Output, SCHEMA};
@@ -60,6 +61,8 @@ pub(crate) async fn open(
     let config = assembly.config();
     let name = config.chosen::<dyn Transport>();
     let name = name.unwrap_or_else(|| DEFAULT_TRANSPORT.to_owned());
+    // A run takes in no other agent.
+    let original = if station.is_alone() { None } else { original::accepted(config, &name)? };
     let transport = assembly.transport(&name, &station.key, scene)?;
     let accepted = accepted(&config.node().accept)?;
     let place = match &config.node().listen {
@@ -97,9 +100,12 @@ pub(crate) async fn open(
     }
     let home = Arc::new(Home(Arc::clone(station)));
     let moves = Moves::start(handoffs, Arc::<Home>::clone(&home), Arc::clone(&dialer));
-    let door = Door::new(home, moves.clone(), accepted);
+    let door = Door::new(home, moves.clone(), accepted, original.clone());
     tokio::spawn(listen(listener, door));
     tell(station, &name, me, &addresses, output)?;
+    if let Some(meter) = original {
+        original::tell(&meter, station.time(), output)?;
+    }
     let peers = Mutex::new(Peers::new(PEERS_MAX));
     station.connect(Network { moves, dialer, peers, addresses, me });
     Ok(())

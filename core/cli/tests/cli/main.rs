@@ -12,6 +12,7 @@ mod ends;
 mod export;
 mod fund;
 mod gc;
+mod inheriting;
 mod inspect;
 mod lease;
 mod moving;

@@ -333,6 +333,22 @@ impl Handoffs {
         Ok(())
     }
 
+    /// Lets a transfer of the node `from` in before it is known which agent it brings; it counts until
+    /// [`Handoffs::leave`].
+    ///
+    /// # Errors
+    /// [`Shut`].
+    pub fn enter(&mut self, now_ns: u64, from: NodeId, transfer: TransferId) -> Result<(), Shut> {
+        self.gate.admit(now_ns, from, &Message::Prepare(transfer))?;
+        self.gate.begin(transfer, from);
+        Ok(())
+    }
+
+    /// Counts a transfer no more.
+    pub fn leave(&mut self, transfer: TransferId) {
+        self.gate.end(transfer);
+    }
+
     /// Whether a transfer is being prepared, or is ready to be taken, so that its offer counts only where its
     /// parts arrive.
     pub fn expects(&self, agent: &PublicKey, transfer: TransferId) -> bool {

@@ -26,6 +26,8 @@ pub(super) struct Post {
     inbound: Option<TransferId>,
     /// The offer that came last, and with which transfer.
     offered: Option<(Hash, TransferId)>,
+    /// The transfer that is to be taken without an offer.
+    inheriting: Option<TransferId>,
     tasks: VecDeque<Task>,
 }
 
@@ -71,6 +73,7 @@ impl Post {
             is_giving,
             inbound: None,
             offered: None,
+            inheriting: None,
             tasks: VecDeque::new(),
         }
     }
@@ -147,6 +150,10 @@ impl Post {
             (_, stage) => stage,
         };
         let is_not_stopped = event == Event::NotStopped;
+        self.inheriting = match &event {
+            Event::Inherit { transfer, .. } => Some(*transfer),
+            _ => None,
+        };
         if let Event::NotPrepared(transfer) = &event {
             self.inbound.take_if(|inbound| inbound == transfer);
         }
@@ -218,7 +225,8 @@ impl Post {
             Holding::Held(epoch) => {
                 let taken = custody.taken.get(epoch).filter(|_| *epoch > self.custody().decided);
                 let offered = self.offered.filter(|(offer, _)| Some(offer) == taken);
-                offered.map_or(With::Nothing, |(_, transfer)| With::Arrival(transfer))
+                let transfer = offered.map(|(_, transfer)| transfer).or(self.inheriting);
+                transfer.map_or(With::Nothing, With::Arrival)
             }
             Holding::Absent | Holding::Released { .. } | Holding::Contested { .. } => With::Nothing,
         }

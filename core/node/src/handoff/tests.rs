@@ -293,3 +293,39 @@ fn a_holder_that_meets_a_higher_epoch_halts() {
     let Task::Write { whereabouts, .. } = &tasks[1] else { panic!("it is written down") };
     assert_eq!(whereabouts.custody.holding.name(), Some("RECOVERY_REQUIRED"));
 }
+
+#[test]
+fn what_is_inherited_is_written_with_what_arrived_and_ticks() {
+    let mut target = node(2);
+    target.enter(0, id(1), TRANSFER).expect("nobody is here");
+    assert_eq!(hear(&mut target, 1, Message::Prepare(TRANSFER)), Heard::Taken);
+    let (agent, name) = (agent(), name());
+    let prepare = Task::Prepare { agent, transfer: TRANSFER, source: id(1) };
+    assert_eq!(task(&mut target), prepare);
+    target.happened(0, agent, Event::Prepared(TRANSFER));
+    assert_eq!(task(&mut target), send(1, "", Message::Ready(TRANSFER)));
+    let source = key(1).public_key();
+    target.happened(0, agent, Event::Inherit { transfer: TRANSFER, source, epoch_min: 5 });
+    let whereabouts = Whereabouts { agent, name: name.clone(), custody: Custody::held(5) };
+    let write = Task::Write { whereabouts: Box::new(whereabouts), with: With::Arrival(TRANSFER) };
+    assert_eq!(task(&mut target), write);
+    target.happened(0, agent, Event::Written(Ok(())));
+    assert_eq!(task(&mut target), Task::Tick { name, came: Some(TRANSFER) });
+}
+
+#[test]
+fn who_sends_what_nobody_knows_yet_counts_until_it_leaves() {
+    let mut target = node(2);
+    let transfer = |number| TransferId::from_bytes([number; 16]);
+    for number in [1, 2] {
+        target.enter(0, id(1), transfer(number)).expect("there is room");
+    }
+    assert_eq!(target.enter(0, id(1), transfer(3)), Err(Shut::PeerBusy(2)));
+    assert_eq!(hear(&mut target, 1, Message::Prepare(TRANSFER)), Heard::Shut(Shut::PeerBusy(2)));
+    target.leave(transfer(1));
+    target.enter(0, id(1), transfer(3)).expect("one has left");
+    for _ in 0..10 {
+        target.strike(0, id(3));
+    }
+    assert_eq!(target.enter(0, id(3), transfer(4)), Err(Shut::Barred));
+}

@@ -1,5 +1,5 @@
-//! What passes between two nodes, as bytes: frames, chunks, bills over several messages, and the two small
-//! questions that the original's nodes know too. It reads no stream and knows no time; what waits is in
+//! What passes between two nodes, as bytes: frames, chunks, bills over several messages, and what the original's
+//! nodes speak too. It reads no stream and knows no time; what waits is in
 //! [`crate::shell::wire`]. The messages themselves are igor-format's, their order that of
 //! `docs/spec/handoff-wire.md`.
 
@@ -8,6 +8,7 @@ mod chunk;
 mod close;
 mod course;
 mod frame;
+mod object;
 mod patience;
 mod price;
 
@@ -18,6 +19,7 @@ pub use chunk::{ChunkError, pieces, unpack};
 pub use close::Close;
 pub use course::{Course, CourseError};
 pub use frame::{FrameDecoder, FrameError, frame};
+pub use object::ObjectEnd;
 pub use patience::Patience;
 pub use price::{
     LINE_BYTES_MAX, PriceError, PriceReply, PriceRequest, read_reply, read_request, write_reply,
@@ -38,11 +40,13 @@ pub enum Spoken {
     Price,
     /// Whether anybody is there.
     Ping,
+    /// An agent comes from a node of the original.
+    Migrate,
 }
 
 impl Spoken {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Handoff, Self::Price, Self::Ping];
+    pub const ALL: [Self; 4] = [Self::Handoff, Self::Price, Self::Ping, Self::Migrate];
 
     /// The name of the protocol.
     pub const fn name(self) -> &'static str {
@@ -50,6 +54,7 @@ impl Spoken {
             Self::Handoff => "/igor/handoff/1",
             Self::Price => "/igor/price/1.0.0",
             Self::Ping => "/igor/ping/1.0.0",
+            Self::Migrate => "/igor/migrate/1.0.0",
         }
     }
 

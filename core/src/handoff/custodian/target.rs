@@ -48,6 +48,21 @@ impl Custodian {
         }
     }
 
+    /// Takes what was prepared without an offer. It is decided as an offer is: the epoch that begins is above every
+    /// one that was decided here.
+    pub(super) fn inherit(&mut self, transfer: TransferId, source: PublicKey, epoch_min: u64) {
+        let is_prepared = self.reserved == Some((transfer, source)) && self.writing.is_none();
+        let is_elsewhere =
+            matches!(self.custody.holding, Holding::Absent | Holding::Released { .. });
+        match self.custody.inherited(epoch_min) {
+            Some(custody) if is_prepared && is_elsewhere => {
+                self.reserved = None;
+                self.write(custody, Then::Inherited(transfer));
+            }
+            _ => self.not_prepared(transfer),
+        }
+    }
+
     /// Clauses 3.2 to 3.6.
     pub(super) fn offered(&mut self, offer: &VerifiedOffer, from: PublicKey) {
         if !self.is_for_me(offer, from) || self.has_decided(offer) || self.writing.is_some() {
@@ -120,10 +135,15 @@ impl Custodian {
         }
         self.answer(offer, verdict);
         if verdict == Verdict::Accepted {
-            self.giving = Giving::No;
-            self.wake_at = None;
-            self.actions.push_back(Action::Tick);
+            self.take_up();
         }
+    }
+
+    /// Ticks the agent that came.
+    pub(super) fn take_up(&mut self) {
+        self.giving = Giving::No;
+        self.wake_at = None;
+        self.actions.push_back(Action::Tick);
     }
 
     fn answer(&mut self, offer: &VerifiedOffer, verdict: Verdict) {

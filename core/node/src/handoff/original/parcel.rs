@@ -6,7 +6,6 @@ use igor_core::format::{
     AgentId, AgentKey, AgentRecord, BillItem, Carry, Checkpoint, Hash, Head, MeterName, Part,
     Predecessor, Seq, Standing, decode_identity,
 };
-use igor_core::handoff::{Custody, Holding};
 use igor_core::{Limits, Storage, prepare};
 
 use super::Rejection;
@@ -165,21 +164,18 @@ impl Admitted {
 }
 
 impl Inherited {
-    /// The agent, and the custody that is to be committed with it: it is held here in a new epoch. No offer
-    /// stands for it.
+    /// The lowest epoch that it may be held in here, see [`Custody::inherited`](igor_core::handoff::Custody::inherited).
+    pub const fn epoch_min(&self) -> u64 {
+        self.major
+    }
+
+    /// The agent. No offer stands for it.
     ///
     /// # Errors
-    /// [`Rejection::MajorVersion`] if there is no new epoch.
-    pub fn complete(self) -> Result<(Complete, Custody), Rejection> {
-        let Self { staged, key, major } = self;
-        let mut custody = staged.custody();
-        let epoch = match custody.decided.checked_add(1) {
-            Some(next) => next.max(major),
-            None => return Err(Rejection::MajorVersion(custody.decided)),
-        };
-        custody.decided = epoch;
-        custody.holding = Holding::Held(epoch);
-        Ok((staged.inherit(key)?, custody))
+    /// When its checkpoint cannot be read, of which that was checked.
+    pub fn complete(self) -> Result<Complete, Rejection> {
+        let Self { staged, key, .. } = self;
+        Ok(staged.inherit(key)?)
     }
 }
 

@@ -2,7 +2,7 @@
 //! texts whether to try again. And the answer that says so.
 
 use igor_core::format::migrate::{AgentStarted, MigrateError, MigrateMessage};
-use igor_core::format::{AgentIdError, CheckpointError, IdentityError, ManifestError};
+use igor_core::format::{AgentIdError, CheckpointError, IdentityError, ManifestError, RefusalCode};
 
 use crate::handoff::package::{InventoryError, Refusal};
 use crate::program::LoadError;
@@ -55,6 +55,31 @@ pub enum Rejection {
     /// What speaks against any agent.
     #[error("{}", words(.0))]
     Refusal(#[from] Refusal),
+    /// This node does not take it now, whatever it is.
+    #[error("{reason}")]
+    Turned {
+        /// Why, for programs.
+        code: RefusalCode,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+impl Rejection {
+    /// The same for programs, as it is told here; the sender learns the text only.
+    pub const fn code(&self) -> RefusalCode {
+        match self {
+            Self::HashLength | Self::Hash => RefusalCode::Hash,
+            Self::CheckpointMissing | Self::Checkpoint(_) => RefusalCode::Lineage,
+            Self::Identity(_) => RefusalCode::Signature,
+            Self::TooMuch(_) | Self::Message(MigrateError::TooLarge { .. }) => RefusalCode::Size,
+            Self::MajorVersion(_) => RefusalCode::Stale,
+            Self::Unproven(_) | Self::Divergence { .. } => RefusalCode::Replay,
+            Self::Refusal(refusal) => refusal.code(),
+            Self::Turned { code, .. } => *code,
+            Self::Message(_) | Self::Name(_) | Self::IdentityMissing => RefusalCode::Unsupported,
+        }
+    }
 }
 
 /// A refusal in the original's words, where it has any.

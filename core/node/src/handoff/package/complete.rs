@@ -6,7 +6,7 @@ use igor_core::format::{
     AgentKey, AgentRecord, BillItem, Checkpoint, EpochReceipt, Hash, HistoryReport, Offer,
     OfferTerms, Part, Tick, decode_receipts,
 };
-use igor_core::handoff::{Custody, VerifiedOffer};
+use igor_core::handoff::VerifiedOffer;
 use igor_core::storage::{Hold, Version};
 
 use super::examine::{Footing, Last, Receiving, files};
@@ -90,11 +90,6 @@ impl Staged {
             receipts,
             holds,
         })
-    }
-
-    /// What is decided about it here.
-    pub(crate) fn custody(&self) -> Custody {
-        self.known.custody.as_ref().map(|(custody, _)| custody.clone()).unwrap_or_default()
     }
 
     /// The agent as it was announced, for which no offer stands.

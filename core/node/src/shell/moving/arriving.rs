@@ -6,20 +6,19 @@ use std::sync::Arc;
 
 use igor_core::format::{
     AgentId, BillItem, Message as Wire, Offer, Prepare, PublicKey, RefusalCode, SealedKey,
-    TransferId, Verdict, Wish,
+    TransferId, Verdict,
 };
 use igor_core::gas::CancelFlag;
-use igor_core::handoff::{Event, Message, VerifiedOffer, WriteFailed};
-use igor_core::storage::{Key, Operation, Precondition};
+use igor_core::handoff::{Event, Message, VerifiedOffer};
 use igor_core::transport::NodeId;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::desk::{Ear, Input, Moves, Said, code_of, failure};
+use super::desk::{Ear, Input, Moves, Said, code_of};
 use super::listening::Door;
 use super::premises::Premises;
+use super::taking::take;
 use super::talk::{Talk, TalkError};
-use crate::commit::commit_one;
 use crate::event::{Came, Declined, RunEvent};
 use crate::handoff::package::{
     Complete, Expected, Inventory, Known, Package, Receiving, Refusal, Staged, Taken, examine,
@@ -77,7 +76,7 @@ async fn asked(
     }
 }
 
-async fn hear(
+pub(super) async fn hear(
     moves: &Moves,
     from: NodeId,
     (agent, name): (PublicKey, &AgentId),
@@ -340,35 +339,14 @@ impl<'a> Arrival<'a> {
         whereabouts: Whereabouts,
         decision: &mut Decision,
     ) {
-        let premises = &self.door.premises;
-        let Some(complete) = complete.take() else {
-            // Each write is answered by what became of it.
-            return self.happened(Event::Written(Err(WriteFailed::Clean)));
-        };
-        let me = premises.key().public_key();
-        let mut group = complete.group(me, &whereabouts.custody);
-        // It is to tick here whatever becomes of this process.
-        let wish = Key::Wish(self.expected.name.clone());
-        let bytes = Wish::Run.encode();
-        let put = Operation::Put { key: wish, bytes, precondition: Precondition::Always };
-        group.operations.insert(0, put);
-        let written = commit_one(&*premises.node().storage.0, group).await;
-        let taken = written.and_then(|committed| complete.taken(&committed));
-        let event = match taken {
-            Ok(taken) => {
-                decision.taken = Some(taken);
-                Event::Written(Ok(()))
-            }
-            Err(error) => {
-                tracing::warn!(agent = %self.expected.name, %error, "an agent was not taken");
-                Event::Written(Err(failure(&error)))
-            }
-        };
+        let (event, taken) =
+            take(&*self.door.premises, complete.take(), &whereabouts.custody).await;
+        decision.taken = taken.ok();
         self.happened(event);
     }
 }
 
-fn receiving<'a>(premises: &'a dyn Premises, cancel: &'a CancelFlag) -> Receiving<'a> {
+pub(super) fn receiving<'a>(premises: &'a dyn Premises, cancel: &'a CancelFlag) -> Receiving<'a> {
     Receiving {
         node: premises.node(),
         limits: premises.limits(),
@@ -396,6 +374,6 @@ impl From<TalkError> for Broken {
 }
 
 /// Whether an honest node never brings what is refused with this code.
-const fn is_foul(code: RefusalCode) -> bool {
+pub(super) const fn is_foul(code: RefusalCode) -> bool {
     matches!(code, RefusalCode::Hash | RefusalCode::Signature | RefusalCode::Lineage)
 }

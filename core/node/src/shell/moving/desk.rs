@@ -17,7 +17,7 @@ use super::leaving::{self, Leaving};
 use super::premises::{Premises, Stay};
 use crate::custody::set_custody;
 use crate::event::RunEvent;
-use crate::handoff::{Handoffs, Heard, NotGiven, Task, Whereabouts, With};
+use crate::handoff::{Handoffs, Heard, NotGiven, Shut, Task, Whereabouts, With};
 
 /// How an attempt to give an agent away ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +109,9 @@ pub(super) enum Input {
     /// Whether the offer with this transfer counts only with its parts.
     Expects(PublicKey, TransferId, oneshot::Sender<bool>),
     Strike(NodeId),
+    /// A node is about to send an agent, of which nothing is known yet.
+    Enter(NodeId, TransferId, oneshot::Sender<Result<(), Shut>>),
+    Leave(TransferId),
     IsBarred(NodeId, oneshot::Sender<bool>),
     /// No inquiry about the agent is under way any more.
     Inquired(PublicKey),
@@ -266,6 +269,10 @@ impl Desk {
                 let _ = answer.send(self.handoffs.expects(&agent, transfer));
             }
             Input::Strike(peer) => self.handoffs.strike(now_ns, peer),
+            Input::Enter(peer, transfer, answer) => {
+                let _ = answer.send(self.handoffs.enter(now_ns, peer, transfer));
+            }
+            Input::Leave(transfer) => self.handoffs.leave(transfer),
             Input::IsBarred(peer, answer) => {
                 let _ = answer.send(self.handoffs.is_barred(now_ns, peer));
             }
@@ -528,7 +535,6 @@ pub(super) fn failure(error: &StorageError) -> WriteFailed {
 
 /// The code for programs of why a message was not taken in.
 pub(super) fn code_of(heard: &Heard) -> (RefusalCode, String) {
-    use crate::handoff::Shut;
     match heard {
         Heard::Shut(shut) => {
             let code = match shut {

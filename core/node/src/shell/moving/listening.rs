@@ -1,18 +1,20 @@
-//! Takes in connections of other nodes and serves what they speak: handoffs, pings and questions for the price.
+//! Takes in connections of other nodes and serves what they speak: handoffs, pings, questions for the price, and
+//! agents of the original where they are taken.
 //! Who may connect is decided here; what may be taken is not.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use igor_core::format::MeterName;
 use igor_core::transport::{Connection, Listener, NodeId, ProtocolId, Stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-use super::arriving;
 use super::desk::{Input, Moves};
 use super::premises::Premises;
 use super::talk::Talk;
+use super::{arriving, inheriting};
 use crate::shell::wire;
 use crate::wire::{Close, PriceReply, Spoken};
 
@@ -29,18 +31,22 @@ pub struct Door {
     pub(super) moves: Moves,
     /// Who is let in; everybody, if nobody is named.
     accepted: Option<BTreeSet<NodeId>>,
+    /// What agents of the original are charged by; none are taken without it.
+    pub(super) original: Option<MeterName>,
     room: Arc<Semaphore>,
 }
 
 impl Door {
-    /// Lets in who is named, or everybody.
+    /// Lets in who is named, or everybody. With the name of a meter in `original`, agents of the original are taken,
+    /// and charged by it.
     pub fn new(
         premises: Arc<dyn Premises>,
         moves: Moves,
         accepted: Option<BTreeSet<NodeId>>,
+        original: Option<MeterName>,
     ) -> Arc<Self> {
         let room = Arc::new(Semaphore::new(ROOM_UNITS));
-        Arc::new(Self { premises, moves, accepted, room })
+        Arc::new(Self { premises, moves, accepted, original, room })
     }
 
     /// Keeps room for so many bytes of an agent that comes, if there is any.
@@ -101,13 +107,18 @@ async fn speak(
     door: Arc<Door>,
 ) {
     let limits = door.premises.limits();
-    match Spoken::of(&protocol) {
-        Some(Spoken::Handoff) => {
+    match (Spoken::of(&protocol), door.original.clone()) {
+        (Some(Spoken::Handoff), _) => {
             let talk = Talk::new(stream, connection, limits);
             arriving::serve(door, talk).await;
         }
-        Some(Spoken::Ping) => drop(wire::answer_ping(stream, limits).await),
-        Some(Spoken::Price) => drop(wire::answer_price(stream, limits, &door.price()).await),
-        None => stream.reset(Close::Protocol.code()),
+        (Some(Spoken::Ping), _) => drop(wire::answer_ping(stream, limits).await),
+        (Some(Spoken::Price), _) => {
+            drop(wire::answer_price(stream, limits, &door.price()).await);
+        }
+        (Some(Spoken::Migrate), Some(meter)) => {
+            inheriting::serve(door, meter, stream, connection.peer()).await;
+        }
+        (Some(Spoken::Migrate), None) | (None, _) => stream.reset(Close::Protocol.code()),
     }
 }

@@ -5,9 +5,11 @@
 mod arriving;
 mod desk;
 mod dialer;
+mod inheriting;
 mod leaving;
 mod listening;
 mod premises;
+mod taking;
 mod talk;
 
 pub use desk::{Departed, MoveError, Moves, Outcome};

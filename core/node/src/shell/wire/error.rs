@@ -55,6 +55,17 @@ pub enum WireError {
     /// A line of the question for a price is none.
     #[error("price: {0}")]
     Price(#[from] PriceError),
+    /// A peer that says how much follows nowhere said more than it may.
+    #[error("{what} of more than {bytes_max} bytes")]
+    TooLong {
+        /// What.
+        what: &'static str,
+        /// How many bytes it may have.
+        bytes_max: u64,
+    },
+    /// There is no room for what the peer says.
+    #[error("there is no room for it at present")]
+    NoRoom,
     /// Something else than a ping, or than its answer, came.
     #[error("ping: something else arrived")]
     NoPing,
@@ -67,6 +78,8 @@ impl WireError {
             Self::Transport(_) => Close::Done,
             Self::Frame(FrameError::TooLarge { .. }) => Close::TooLarge,
             Self::TooSlow { .. } => Close::TooSlow,
+            Self::TooLong { .. } => Close::TooLarge,
+            Self::NoRoom => Close::Busy,
             Self::Bill(BillError::TooLarge { .. } | BillError::TooMany { .. }) => Close::TooLarge,
             Self::Frame(FrameError::Empty)
             | Self::Message(_)

@@ -1,10 +1,11 @@
 //! Streams between nodes: messages read and written in frames within their time limits, parts in chunks, and
-//! ping and price at both ends. It keeps order and time, and judges nothing that is said.
+//! what the original's nodes say without frames. It keeps order and time, and judges nothing that is said.
 //!
 //! Whatever fails here names the code with which the stream is to be abandoned ([`WireError::close`]); a
 //! reader that found a fault has stopped reading with it.
 
 mod error;
+mod object;
 mod parts;
 mod question;
 mod reader;
@@ -14,6 +15,7 @@ use igor_core::Limits;
 use igor_core::transport::Stream;
 
 pub use error::WireError;
+pub use object::{read_object, write_line};
 pub use parts::{Piece, Pieces, receive_bill, send_bill, send_part};
 pub use question::{answer_ping, answer_price, ping, price};
 pub use reader::FrameReader;
