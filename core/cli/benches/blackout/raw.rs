@@ -45,7 +45,7 @@ impl RoundTrips {
                 }
             });
             let connection = one.connect(&address).await.unwrap();
-            let protocol: ProtocolId = "/igor/handoff/1".parse().unwrap();
+            let protocol = ProtocolId::new("/igor/handoff/1").unwrap();
             let stream = connection.open(&protocol).await.unwrap();
             (stream, one, connection)
         });
@@ -57,7 +57,7 @@ impl RoundTrips {
 
     /// How long two of them take.
     pub(crate) fn two(&mut self) -> Duration {
-        let Self { runtime, stream } = self;
+        let Self { runtime, stream, .. } = self;
         let start = Instant::now();
         runtime.block_on(async {
             let mut message = [7; MESSAGE_BYTES];
