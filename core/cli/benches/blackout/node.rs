@@ -74,7 +74,7 @@ impl Node {
             let (at, event) = self.next(agent);
             match event["event"].as_str() {
                 Some("tick") => last = at,
-                Some("sending") => sent = event["total"].as_u64().unwrap(),
+                Some("sending") => sent = sent.max(event["total"].as_u64().unwrap()),
                 Some("stopped") => break,
                 _ => {}
             }

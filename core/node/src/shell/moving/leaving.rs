@@ -22,6 +22,12 @@ use crate::custody::custody;
 use crate::event::{RunEvent, Sending};
 use crate::handoff::package::{Inventory, Stock, read_part, stock, stock_since};
 
+/// How long announcing an agent may take, in nanoseconds, before it is announced once more: what it did meanwhile
+/// would be executed again while nobody ticks it.
+const BRIEF_NS: u64 = 250_000_000;
+/// How often an agent is announced at most before it goes.
+const PASSES_MAX: u32 = 3;
+
 /// An agent that is to be sent.
 pub(super) struct Leaving {
     pub(super) agent: PublicKey,
@@ -47,7 +53,7 @@ pub(super) async fn leave(
         ear: None,
         heard: None,
     };
-    let (mut talk, sent) = match send_bulk(&leaving, &*premises, &dialer).await {
+    let (mut talk, sent) = match get_ready(&leaving, &*premises, &dialer).await {
         Ok(ready) => ready,
         Err(stay) => {
             moves.tell(Input::Why(leaving.name.clone(), stay));
@@ -91,6 +97,25 @@ pub async fn prewarm(
     let transfer = TransferId::from_bytes(transfer);
     send_bulk(&Leaving { agent, name, to, place, transfer }, premises, dialer).await?;
     Ok(())
+}
+
+/// Announces the agent until that takes little time, and returns once the other node is ready. What was sent and
+/// compiled for one announcement is there for the next.
+async fn get_ready(
+    leaving: &Leaving,
+    premises: &dyn Premises,
+    dialer: &Dialer,
+) -> Result<(Talk, Inventory), Stay> {
+    let clock = &*premises.node().clock;
+    for _ in 1..PASSES_MAX {
+        let begun_ns = clock.monotonic_ns();
+        let (talk, sent) = send_bulk(leaving, premises, dialer).await?;
+        if clock.monotonic_ns().saturating_sub(begun_ns) <= BRIEF_NS {
+            return Ok((talk, sent));
+        }
+        talk.give_up().await;
+    }
+    send_bulk(leaving, premises, dialer).await
 }
 
 /// Sends what the other node lacks, and returns once it is ready.

@@ -200,6 +200,12 @@ impl Talk {
         Ok(self.wire.writer.delivered().await?)
     }
 
+    /// Ends the conversation before its end, and waits until the other side has let go of what it kept for it.
+    pub(super) async fn give_up(mut self) {
+        self.wire.writer.abandon(Close::Done);
+        let _ = self.wire.reader.next_within(WORK).await;
+    }
+
     /// Ends the conversation because of `error`.
     pub(super) fn abandon(&mut self, error: &TalkError) {
         self.wire.abandon(error.close());
