@@ -180,29 +180,32 @@ fn after_a_divergence_every_tick_is_repeated_until_a_segment_is_clean() {
 #[test]
 fn an_agent_that_must_move_rests_until_it_is_taken_or_given_up() {
     let plan = CheckPlan { on_divergence: OnDivergence::Migrate, ..plan() };
-    let mut world = world("wasmtime", "wasmi", plan);
-    world.node.engine.0 = miscompiling(Arc::clone(&world.node.engine.0), 7);
-    let launched = world.launch(&honest(), Some(100)).unwrap();
-    let mut told = Vec::new();
-    let transcript = world.with_stack(|| {
-        let mut fleet = Fleet::default();
-        fleet.add(world.clock.monotonic_ns(), launched).unwrap();
-        run_fleet(&mut fleet, &*world.node.storage.0, &world.clock, 1, |fleet, agent, event| {
-            if let RunEvent::MustMove { tick, reason } = event {
-                told.push(tick.0);
-                let given_up = Event::Distrusted(reason.clone());
-                fleet.ask(world.clock.monotonic_ns(), agent, given_up);
-            }
-        })
-    });
-    let life = transcript.agents.values().next().unwrap();
-    let stopped = life.stopped();
-    assert_eq!((told.len(), stopped.reason), (1, StopReason::Divergence), "{stopped:?}");
-    assert_eq!(stopped.tick.0, told[0], "no tick follows");
-    assert!(stopped.detail.as_deref().is_some_and(|detail| detail.starts_with("tick 7: ")));
-    let again = world.launch(&honest(), None).map(|_| ()).unwrap_err();
-    let stays = matches!(&again, LaunchError::Open(OpenError::RecoveryRequired { .. }));
-    assert!(stays, "{again}");
+    for seed in 0..20 {
+        let mut world = world("wasmtime", "wasmi", plan.clone());
+        world.node.engine.0 = miscompiling(Arc::clone(&world.node.engine.0), 7);
+        let launched = world.launch(&honest(), Some(100)).unwrap();
+        let mut told = Vec::new();
+        let (storage, clock) = (Arc::clone(&world.node.storage.0), Arc::clone(&world.clock));
+        let transcript = world.with_stack(|| {
+            let mut fleet = Fleet::default();
+            fleet.add(clock.monotonic_ns(), launched).unwrap();
+            run_fleet(&mut fleet, &*storage, &clock, seed, |fleet, agent, event| {
+                if let RunEvent::MustMove { tick, reason } = event {
+                    told.push(tick.0);
+                    let given_up = Event::Distrusted(reason.clone());
+                    fleet.ask(clock.monotonic_ns(), agent, given_up);
+                }
+            })
+        });
+        let stopped = transcript.agents.values().next().unwrap().stopped();
+        let ending = (told.len(), stopped.reason);
+        assert_eq!(ending, (1, StopReason::Divergence), "seed {seed}: {stopped:?}");
+        assert_eq!(stopped.tick.0, told[0], "seed {seed}: no tick follows");
+        assert!(stopped.detail.as_deref().is_some_and(|detail| detail.starts_with("tick 7: ")));
+        let again = world.launch(&honest(), None).map(|_| ()).unwrap_err();
+        let stays = matches!(&again, LaunchError::Open(OpenError::RecoveryRequired { .. }));
+        assert!(stays, "seed {seed}: {again}");
+    }
 }
 
 #[test]

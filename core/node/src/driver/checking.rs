@@ -97,10 +97,10 @@ impl Driver {
         self.distrust(now_ns, reason, detail);
     }
 
-    /// Begins no more ticks, and says once that the agent has to go elsewhere.
+    /// Begins no more ticks, and says so once none is running.
     fn exile(&mut self, now_ns: u64, reason: String) {
         if !std::mem::replace(&mut self.is_exiled, true) {
-            self.emit(RunEvent::MustMove { tick: self.tick, reason });
+            self.untold_exile = Some(reason);
         }
         self.look_again(now_ns);
     }

@@ -251,6 +251,8 @@ pub struct Driver {
     is_doubted: bool,
     /// Whether the agent is to go to another node instead of ticking on here.
     is_exiled: bool,
+    /// Why, until it is told.
+    untold_exile: Option<String>,
     /// What was told last of whether it pauses.
     is_pause_told: bool,
     /// Money that was asked for and is not yet given.
@@ -308,6 +310,7 @@ impl Driver {
             is_paused: false,
             is_doubted: false,
             is_exiled: false,
+            untold_exile: None,
             is_pause_told: false,
             grants: VecDeque::new(),
             departure: None,
@@ -588,7 +591,7 @@ impl Driver {
     }
 
     fn proceed(&mut self, now_ns: u64) {
-        self.tell_pause();
+        self.tell_rest();
         if self.is_short && now_ns < self.retry_ns {
             return self.commands.push_back(Command::SetTimer(self.retry_ns));
         }

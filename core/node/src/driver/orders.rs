@@ -36,7 +36,10 @@ impl Driver {
     }
 
     /// Says that the agent rests or goes on, once it does; what it did before is said first.
-    pub(super) fn tell_pause(&mut self) {
+    pub(super) fn tell_rest(&mut self) {
+        if let Some(reason) = self.untold_exile.take() {
+            self.emit(RunEvent::MustMove { tick: self.tick, reason });
+        }
         if self.is_paused != self.is_pause_told {
             self.is_pause_told = self.is_paused;
             let tick = self.tick;
