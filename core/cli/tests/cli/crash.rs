@@ -4,19 +4,14 @@
 
 #![allow(clippy::print_stdout, reason = "the seed is shown if a test fails")]
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::env;
-use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use igor_core::format::{
-    Carry, Hash, ObservationKind, Predecessor, Record, Segment, SegmentContents,
-};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Answer, Place, Running, answer, ask, events, only};
+use crate::account::Account;
+use crate::support::{Answer, Draws, Place, Running, answer, ask, events, number, only};
 
 /// How often each life is ended, unless the environment says otherwise.
 const KILLS: u64 = 10;
@@ -24,28 +19,6 @@ const KILLS: u64 = 10;
 const INITIAL: i64 = 5_000_000_000;
 /// No run is left alone for longer than this.
 const RUN_MS_MAX: u64 = 200;
-
-/// Numbers that a seed decides.
-struct Draws {
-    seed: u64,
-    drawn: u64,
-}
-
-impl Draws {
-    fn below(&mut self, bound: u64) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, self.drawn).hash(&mut hasher);
-        self.drawn += 1;
-        hasher.finish() % bound
-    }
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    let given = env::var(variable).ok();
-    given.map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{variable}={text:?} is not a whole number"))
-    })
-}
 
 fn amount(event: &Value, field: &str) -> i64 {
     event[field].as_i64().unwrap_or_else(|| panic!("{event:#} has no {field}"))
@@ -80,7 +53,7 @@ impl Life {
             place,
             module,
             meter,
-            draws: Draws { seed, drawn: 0 },
+            draws: Draws::new(seed),
             ticks: Vec::new(),
             logged: BTreeSet::new(),
             starts: Vec::new(),
@@ -158,89 +131,6 @@ impl Life {
     }
 }
 
-/// What the audit segments of a history say.
-#[derive(Default)]
-struct Account {
-    /// For each tick, its state's hash, its charge, the budget after it and whether it logged.
-    ticks: BTreeMap<u64, (String, i64, i64, bool)>,
-    /// Every budget that there ever was at a tick.
-    budgets: BTreeSet<(u64, i64)>,
-    charged: i64,
-    funded: i64,
-    budget: i64,
-}
-
-impl Account {
-    /// Adds up all segments of the history, from the first to the last checkpoint.
-    fn of(place: &Place) -> Self {
-        let (segments, checkpoints) = history(place);
-        let mut account = Self { budget: INITIAL, ..Self::default() };
-        let (mut predecessor, mut carry) = (Predecessor::Genesis, Carry::ZERO);
-        let mut followed = 0;
-        // A save that did not get to its end leaves a segment that leads nowhere.
-        let goes_on = |segment: &&SegmentContents, predecessor| {
-            segment.opening.predecessor == predecessor
-                && checkpoints.contains(&segment.closing.checkpoint)
-        };
-        while let Some(segment) = segments.iter().find(|segment| goes_on(segment, predecessor)) {
-            let opening = (segment.opening.budget.get(), segment.opening.carry);
-            assert_eq!(opening, (account.budget, carry), "a segment begins where one ended");
-            for record in &segment.records {
-                account.add(segment.opening.tick.0, record);
-            }
-            assert_eq!(segment.closing.budget.get(), account.budget, "records lead to the end");
-            (predecessor, carry) =
-                (Predecessor::Segment(segment.closing.hash()), segment.closing.carry);
-            followed += 1;
-        }
-        let named = segments.iter().filter(|s| checkpoints.contains(&s.closing.checkpoint));
-        assert_eq!(followed, named.count(), "every segment is part of one life");
-        account
-    }
-
-    fn add(&mut self, opened_at: u64, record: &Record) {
-        let at = self.ticks.last_key_value().map_or(opened_at, |(tick, _)| *tick);
-        let charge = match record {
-            Record::Started(started) => started.charge.get(),
-            Record::TickFailed(failed) => failed.charge.get(),
-            Record::Tick(tick) => tick.charge.get(),
-            Record::Funded(funded) => {
-                self.funded += funded.amount.get();
-                -funded.amount.get()
-            }
-            _ => 0,
-        };
-        self.budget -= charge;
-        self.charged += charge.max(0);
-        self.budgets.insert((at, self.budget));
-        if let Record::Tick(tick) = record {
-            let logs = tick.observations.iter().any(|(kind, _)| kind == ObservationKind::LOG_EMIT);
-            let facts = (tick.state.to_string(), charge, self.budget, logs);
-            assert_eq!(self.ticks.insert(tick.tick.0, facts), None, "a tick happens once");
-            self.budgets.insert((tick.tick.0, self.budget));
-        }
-    }
-}
-
-fn history(place: &Place) -> (Vec<SegmentContents>, HashSet<Hash>) {
-    let (mut segments, mut checkpoints) = (Vec::new(), HashSet::new());
-    let folder = place.path("data/history/heartbeat");
-    for entry in fs::read_dir(folder).expect("there is a history") {
-        let path = entry.expect("it can be listed").path();
-        let bytes = fs::read(&path).expect("it can be read");
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("ckpt") => drop(checkpoints.insert(Hash::of(&bytes))),
-            Some("seg") => {
-                let segment = Segment::decode(&bytes).and_then(|segment| segment.verify());
-                segments
-                    .push(segment.unwrap_or_else(|error| panic!("{}: {error}", path.display())));
-            }
-            _ => {}
-        }
-    }
-    (segments, checkpoints)
-}
-
 /// Ends a life often and compares what it showed with what is kept of it.
 fn check(meter: &'static str, engines: &[&str]) {
     let mut life = Life::new(meter);
@@ -257,7 +147,7 @@ fn check(meter: &'static str, engines: &[&str]) {
     let stopped = life.run_and_stop(engines[0]);
     assert!(u64::try_from(life.ticks.len()).expect("few") > kills, "it lived between its ends");
 
-    let account = Account::of(&life.place);
+    let account = Account::of(&life.place.path("data/history/heartbeat"), INITIAL);
     assert_eq!(account.budget, amount(&stopped, "budget"));
     assert_eq!(account.funded, life.funded);
     assert_eq!(INITIAL + life.funded, account.budget + account.charged);

@@ -3,10 +3,12 @@
 
 #![expect(clippy::indexing_slicing, reason = "a field that is missing fails the test")]
 
+mod account;
 mod audit;
 mod basics;
 mod config;
 mod crash;
+mod disks;
 mod doctor;
 mod ends;
 mod export;
@@ -16,8 +18,11 @@ mod inheriting;
 mod inspect;
 mod lease;
 mod moving;
-mod moving_crash;
+mod moving_kills;
+mod moving_rounds;
+mod network;
 mod node;
+mod nodes;
 mod original;
 mod prove;
 mod recover;

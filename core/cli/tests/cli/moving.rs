@@ -1,68 +1,11 @@
 //! Agents that go from one `igor` process to another: as their users see it, by the commands, by what is printed
 //! and by what lies on the disks afterwards.
 
-use std::fs;
-
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Answer, Place, Running, ask, igor};
-
-/// A process that can be reached, with its directory.
-struct Node {
-    place: Place,
-    running: Running,
-    address: String,
-}
-
-impl Node {
-    /// `igor node` on this place with these flags more.
-    fn on(place: Place, args: &[&str]) -> Self {
-        Self::started(place, &["node"], args)
-    }
-
-    fn started(place: Place, command: &[&str], args: &[&str]) -> Self {
-        let runtime = place.path("run");
-        fs::create_dir_all(&runtime).expect("a folder can be made");
-        let mut igor = igor(command);
-        igor.args(["--output", "json", "--tick-interval", "5ms"]);
-        igor.args(["--checkpoint-interval", "50ms", "--checkpoint-dir", &place.data()]);
-        igor.args(args).env("XDG_RUNTIME_DIR", runtime);
-        let mut running = Running::start(igor);
-        let listening = running.event("listening", |_| true);
-        let address = listening["addresses"][0].as_str().expect("an address").to_owned();
-        Self { place, running, address }
-    }
-
-    fn ask(&self, args: &[&str]) -> Answer {
-        let data = self.place.data();
-        ask(args.iter().copied().chain(["--checkpoint-dir", &data, "--output", "json"]))
-    }
-
-    #[track_caller]
-    fn done(&self, args: &[&str]) -> Value {
-        let answer = self.ask(args);
-        assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "{answer:#?}");
-        answer.document()
-    }
-
-    /// Waits for so many more ticks of the agent.
-    #[track_caller]
-    fn ticks(&mut self, agent: &str, more: usize) -> u64 {
-        let mut tick = 0;
-        for _ in 0..more {
-            let event = self.running.event("tick", |event| event["agent_id"] == agent);
-            tick = event["tick"].as_u64().expect("a number");
-        }
-        tick
-    }
-
-    fn end(mut self) -> Place {
-        self.running.signal(Signal::TERM);
-        self.running.answer().done();
-        self.place
-    }
-}
+use crate::nodes::Node;
+use crate::support::{Place, ask};
 
 /// The agent's history is clean and proven, on this engine.
 #[track_caller]
@@ -82,10 +25,10 @@ fn an_agent_goes_to_another_engine_and_comes_back() {
     let mut target = Node::on(other, &["--engine", "wasmi", "--price", "0.002"]);
     source.done(&["start", &module]);
     source.ticks("heartbeat", 3);
-    let moved = source.done(&["migrate", "heartbeat", "--to", &target.address]);
+    let moved = source.done(&["migrate", "heartbeat", "--to", target.address()]);
     assert_eq!(
         (&moved["is_there"], moved["address"].as_str()),
-        (&Value::Bool(true), Some(target.address.as_str()))
+        (&Value::Bool(true), Some(target.address()))
     );
     let stopped = source.running.event("stopped", |_| true);
     assert_eq!(stopped["reason"], "migrated");
@@ -99,10 +42,10 @@ fn an_agent_goes_to_another_engine_and_comes_back() {
     assert_eq!((&here["engine"], &here["price"]), (&"wasmi".into(), &2_000.into()));
     source.ask(&["start", "heartbeat"]).refused(1, &["heartbeat was given to the node"]);
 
-    target.done(&["migrate", "heartbeat", "--to", &source.address]);
+    target.done(&["migrate", "heartbeat", "--to", source.address()]);
     source.ticks("heartbeat", 3);
     assert_eq!(source.done(&["status", "heartbeat"])["engine"], "wasmtime");
-    let (one, other) = (source.end(), target.end());
+    let (one, other) = (source.drain(Signal::TERM), target.drain(Signal::TERM));
     audited(&one, "heartbeat", "wasmi");
     drop(other);
 }
@@ -115,7 +58,7 @@ fn an_agent_that_is_sent_ahead_ticks_on_and_goes_later() {
     let mut target = Node::on(Place::new(), &[]);
     source.done(&["start", &module_path]);
     source.ticks("heartbeat", 3);
-    let ahead = source.done(&["migrate", "heartbeat", "--to", &target.address, "--prewarm"]);
+    let ahead = source.done(&["migrate", "heartbeat", "--to", target.address(), "--prewarm"]);
     assert_eq!(ahead["is_there"], false);
     source.ticks("heartbeat", 3);
     // Who was asked once is known, and tried without being named.
@@ -123,7 +66,7 @@ fn an_agent_that_is_sent_ahead_ticks_on_and_goes_later() {
     assert_eq!(moved["is_there"], true);
     target.ticks("heartbeat", 1);
     let peers = source.done(&["peers"]);
-    assert_eq!(peers["peers"][0]["addresses"][0], target.address.as_str());
+    assert_eq!(peers["peers"][0]["addresses"][0], target.address());
 }
 
 #[test]
@@ -131,17 +74,16 @@ fn a_run_that_is_reached_gives_its_agent_away_and_ends() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
     let target = Node::on(Place::new(), &[]);
-    let mut source =
-        Node::started(place, &["run", &module], &["--transport", "quic", "--engine", "wasmi"]);
+    let mut source = Node::of_run(place, &module, &["--transport", "quic", "--engine", "wasmi"]);
     source.ticks("heartbeat", 2);
-    source.done(&["migrate", "heartbeat", "--to", &target.address]);
+    source.done(&["migrate", "heartbeat", "--to", target.address()]);
     let stopped = source.running.event("stopped", |_| true);
     assert_eq!(stopped["reason"], "migrated");
     let answer = source.running.answer();
     assert_eq!(answer.code, Some(0), "{answer:#?}");
     let data = source.place.data();
     let again = ask(["run", &module, "--checkpoint-dir", &data]);
-    let there = target.address.split_once('#').expect("an identity").1;
+    let there = target.address().split_once('#').expect("an identity").1;
     again.refused(1, &["heartbeat", there]);
 }
 
@@ -153,13 +95,13 @@ fn what_cannot_move_is_refused_by_reason_and_ticks_on() {
     let dear = Node::on(Place::new(), &[]);
     source.done(&["start", &module]);
     source.ticks("heartbeat", 1);
-    let me = source.address.clone();
-    source.ask(&["migrate", "nobody", "--to", &dear.address]).refused(1, &["nobody"]);
+    let me = source.address().to_owned();
+    source.ask(&["migrate", "nobody", "--to", dear.address()]).refused(1, &["nobody"]);
     source.ask(&["migrate", "heartbeat", "--to", "nonsense"]).refused(2, &["nonsense"]);
     source.ask(&["migrate", "heartbeat", "--to", &me]).refused(1, &["heartbeat", "this one"]);
     source.ask(&["migrate", "heartbeat"]).refused(2, &["no other node is known"]);
-    let address = dear.address.clone();
-    drop(dear.end());
+    let address = dear.address().to_owned();
+    drop(dear.drain(Signal::TERM));
     source.ask(&["migrate", "heartbeat", "--to", &address]).refused(1, &["heartbeat stays"]);
     source.ticks("heartbeat", 2);
 }
@@ -168,7 +110,7 @@ fn what_cannot_move_is_refused_by_reason_and_ticks_on() {
 fn prices_are_asked_for() {
     let source = Node::on(Place::new(), &[]);
     let other = Node::on(Place::new(), &["--price", "0.25"]);
-    let prices = source.done(&["price", &other.address]);
+    let prices = source.done(&["price", other.address()]);
     assert_eq!(prices["prices"][0]["price"], 250_000);
     let peers = source.done(&["peers"]);
     assert_eq!(peers["peers"][0]["price"], 250_000);
@@ -181,7 +123,7 @@ fn who_is_not_named_does_not_get_in() {
     let stranger = Node::on(Place::new(), &[]);
     let nobody = "ab".repeat(32);
     let closed = Node::on(Place::new(), &["--accept", &nobody]);
-    let prices = stranger.ask(&["price", &closed.address]);
+    let prices = stranger.ask(&["price", closed.address()]);
     assert_eq!(prices.code, Some(1), "{prices:#?}");
     let place = Place::new();
     let open = ask(["node", "--listen", "quic://0.0.0.0:0", "--checkpoint-dir", &place.data()]);

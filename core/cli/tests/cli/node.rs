@@ -3,101 +3,14 @@
 //! its description says.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::sync::LazyLock;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Place, Running, answer, ask, counter, igor, repository};
-
-/// A running node and its directory.
-struct Node {
-    place: Place,
-    running: Running,
-    socket: String,
-}
-
-impl Node {
-    fn on(place: Place) -> Self {
-        Self::with(place, &[])
-    }
-
-    fn with(place: Place, args: &[&str]) -> Self {
-        let runtime = place.path("run");
-        fs::create_dir_all(&runtime).expect("a folder can be made");
-        let mut command = igor(["node", "--output", "json", "--tick-interval", "5ms"]);
-        command.args(["--checkpoint-interval", "50ms", "--checkpoint-dir", &place.data()]);
-        command.args(args).env("XDG_RUNTIME_DIR", runtime);
-        Self::started(place, command)
-    }
-
-    fn started(place: Place, command: Command) -> Self {
-        let mut running = Running::start(command);
-        let ready = running.event("ready", |_| true);
-        let socket = ready["control"].as_str().expect("text").to_owned();
-        Self { place, running, socket }
-    }
-
-    fn ask(&self, args: &[&str]) -> Answer {
-        let data = self.place.data();
-        ask(args.iter().copied().chain(["--checkpoint-dir", &data, "--output", "json"]))
-    }
-
-    /// What a command answers, which must succeed.
-    #[track_caller]
-    fn done(&self, args: &[&str]) -> Value {
-        let answer = self.ask(args);
-        assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "{answer:#?}");
-        answer.document()
-    }
-
-    #[track_caller]
-    fn ticks_of(&mut self, agent: &str, at_least: u64) {
-        self.running.event("tick", |event| {
-            event["agent_id"] == agent && event["tick"].as_u64() >= Some(at_least)
-        });
-    }
-
-    fn kill(mut self) -> Place {
-        self.running.signal(Signal::KILL);
-        let _ = self.running.answer();
-        self.place
-    }
-
-    #[track_caller]
-    fn drain(mut self, signal: Signal) -> Place {
-        self.running.signal(signal);
-        let answer = self.running.answer();
-        let lines = answer.stdout.clone();
-        answer.done();
-        assert!(lines.lines().last().is_some_and(|line| line.contains("\"drained\"")), "{lines}");
-        assert!(!fs::exists(&self.socket).expect("it can be looked for"), "the socket is gone");
-        self.place
-    }
-
-    /// One request over the socket: the status and the body.
-    #[track_caller]
-    fn request(&self, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
-        let mut stream = UnixStream::connect(&self.socket).expect("the node listens");
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: igor\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).expect("sent");
-        // Who is refused early may not be listened to.
-        let _ = stream.write_all(body);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).expect("UTF-8");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        (status.expect("a status"), serde_json::from_str(body).expect("a body of JSON"))
-    }
-}
+use crate::nodes::Node;
+use crate::support::{Place, Running, answer, ask, counter, igor, repository};
 
 /// The state of each agent, by name.
 fn states(listing: &Value) -> Vec<(&str, &str)> {
@@ -115,7 +28,7 @@ fn states(listing: &Value) -> Vec<(&str, &str)> {
 fn an_agents_life_on_a_node() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let mut node = Node::on(place);
+    let mut node = Node::on(place, &[]);
     assert_eq!(node.done(&["ps"])["agents"], json!([]));
     let started = node.done(&["start", &module, "--budget", "2.5"]);
     assert_eq!((&started["state"], &started["engine"]), (&json!("running"), &json!("wasmtime")));
@@ -170,14 +83,14 @@ fn an_agents_life_on_a_node() {
 fn a_node_that_was_killed_goes_on_with_what_was_wished() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let mut node = Node::on(place);
+    let mut node = Node::on(place, &[]);
     for agent in ["runs", "rests", "pauses"] {
         node.done(&["start", &module, "--agent-id", agent]);
     }
     node.done(&["stop", "rests"]);
     node.done(&["pause", "pauses"]);
     node.ticks_of("runs", 5);
-    let mut node = Node::on(node.kill());
+    let mut node = Node::on(node.killed(), &[]);
     let (mut ticked, mut is_paused) = (None, false);
     while ticked.is_none() || !is_paused {
         let line = node.running.line().expect("the node goes on");
@@ -197,7 +110,7 @@ fn a_node_that_was_killed_goes_on_with_what_was_wished() {
         assert_eq!(place.verify(agent).document()["valid"], true, "{agent}");
     }
     // What a drained node ran is to run again.
-    let mut node = Node::on(place);
+    let mut node = Node::on(place, &[]);
     node.running.event("started", |event| event["agent_id"] == "runs");
     node.drain(Signal::TERM);
 }
@@ -217,14 +130,14 @@ fn an_agent_that_traps_stays_stopped_alone_until_it_is_started() {
     );
     // A start is answered before the agent is at the tick that traps.
     let slowly = ["--tick-interval", "300ms"];
-    let mut node = Node::with(place, &slowly);
+    let mut node = Node::on(place, &slowly);
     node.done(&["start", &well]);
     node.done(&["start", &ill]);
     node.ask(&["start", &born]).refused(1, &["born stopped at once: trap"]);
     let stopped = node.running.event("stopped", |event| event["agent_id"] == "ill");
     assert_eq!((&stopped["reason"], &stopped["tick"]), (&json!("trap"), &json!(2)));
     node.ticks_of("well", 3);
-    let mut node = Node::with(node.drain(Signal::TERM), &slowly);
+    let mut node = Node::on(node.drain(Signal::TERM), &slowly);
     node.ticks_of("well", 4);
     let status = node.done(&["status", "ill"]);
     assert_eq!((&status["state"], &status["reason"]), (&json!("stopped"), &json!("trap")));
@@ -242,23 +155,23 @@ fn the_directory_is_the_nodes_alone() {
         let all = command.iter().copied().chain(["--checkpoint-dir", &data]);
         ask(all).refused(1, &["no node runs on", "igor node --checkpoint-dir"]);
     }
-    let node = Node::on(place);
+    let node = Node::on(place, &[]);
     answer(node.place.run(&module, &["--ticks", "1"])).refused(3, &["in use"]);
     ask(["node", "--checkpoint-dir", &data]).refused(3, &["in use"]);
     assert_eq!(node.done(&["ps"])["agents"], json!([]), "the one that was there is still heard");
-    let mode = fs::metadata(&node.socket).expect("it is there").permissions().mode();
+    let mode = fs::metadata(&node.way().socket).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let place = node.kill();
+    let place = node.killed();
     ask(["ps", "--checkpoint-dir", &data]).refused(1, &["no node runs on"]);
     ask(["fund", "heartbeat", "1", "--checkpoint-dir", &data]).refused(1, &["no agent"]);
-    Node::on(place).drain(Signal::TERM);
+    Node::on(place, &[]).drain(Signal::TERM);
 }
 
 #[test]
 fn who_follows_an_agent_reads_each_line_once() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let node = Node::on(place);
+    let node = Node::on(place, &[]);
     node.done(&["start", &module]);
     let data = node.place.data();
     let args = ["logs", "-f", "-n", "2", "heartbeat", "--checkpoint-dir", &data];
@@ -282,7 +195,7 @@ fn who_follows_an_agent_reads_each_line_once() {
 fn what_people_see_fits_a_narrow_terminal() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let node = Node::on(place);
+    let node = Node::on(place, &[]);
     let name = "an-agent-with-a-name-that-goes-on-and-on";
     node.done(&["start", &module, "--agent-id", name]);
     node.done(&["stop", name]);
@@ -316,10 +229,10 @@ fn assert_is(name: &str, value: &Value) {
 fn the_control_api_is_as_described() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
-    let node = Node::on(place);
+    let node = Node::on(place, &[]);
     let check = |method: &str, path: &str, body: Value, status: u16, name: &str| {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let (found, value) = node.request(method, path, &body);
+        let (found, value) = node.way().request(method, path, &body);
         assert_eq!(found, status, "{method} {path}: {value:#}");
         assert_is(name, &value);
         value
@@ -364,17 +277,14 @@ fn the_control_api_is_as_described() {
 fn more_agents_run_than_a_shell_lets_files_be_open() {
     let place = Place::new();
     let module = place.module("many", &counter(""));
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -S -n 40; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_igor")]);
-    command.args(["node", "--output", "json", "--checkpoint-dir", &place.data()]);
-    command.env_clear().env("XDG_RUNTIME_DIR", place.path(""));
-    let node = Node::started(place, command);
+    let fewer = ["sh", "-c", "ulimit -S -n 40; exec \"$0\" \"$@\""];
+    let node = Node::within(place, &fewer, &[]);
     for number in 0..50 {
         let start = json!({"agent_id": format!("a{number}"), "module": {"path": module}});
-        let (status, body) = node.request("POST", "/v1/agents", start.to_string().as_bytes());
+        let (status, body) = node.way().request("POST", "/v1/agents", start.to_string().as_bytes());
         assert_eq!(status, 201, "{body:#}");
     }
-    let (_, health) = node.request("GET", "/v1/health", b"");
+    let (_, health) = node.way().request("GET", "/v1/health", b"");
     assert_eq!((&health["agents"], &health["running"]), (&json!(50), &json!(50)));
     node.drain(Signal::TERM);
 }
@@ -386,16 +296,14 @@ fn a_second_signal_ends_a_node_at_once() {
         (then (loop $again (br $again))))";
     let endless = place.module("endless", &counter(second));
     let args = ["--engine", "wasmi", "--guest-threads", "1", "--tick-interval", "0"];
-    let mut node = Node::with(place, &args);
+    let mut node = Node::on(place, &args);
     node.done(&["start", &endless]);
     // The next tick does not wait until this one may be shown.
     node.ticks_of("endless", 1);
-    let Node { mut running, place, socket: _ } = node;
-    running.signal(Signal::TERM);
-    let early = running.lines_for(std::time::Duration::from_millis(300));
+    node.running.signal(Signal::TERM);
+    let early = node.running.lines_for(std::time::Duration::from_millis(300));
     assert!(!early.iter().any(|line| line.contains("drained")), "{early:#?}");
-    running.signal(Signal::TERM);
-    let answer = running.answer();
+    node.running.signal(Signal::TERM);
+    let answer = node.running.answer();
     answer.refused(1, &["1 agent was not brought to a checkpoint"]);
-    drop(place);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -30,8 +31,17 @@ where
     I: IntoIterator,
     I::Item: AsRef<std::ffi::OsStr>,
 {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_igor"));
-    command.args(args).stdin(Stdio::null()).env_clear();
+    let mut command = igor_within(&[]);
+    command.args(args);
+    command
+}
+
+/// The program, to be run by this one, which takes another one and its arguments: by itself if this is empty.
+pub(crate) fn igor_within(around: &[String]) -> Command {
+    let igor = env!("CARGO_BIN_EXE_igor").to_owned();
+    let all = [around, &[igor]].concat();
+    let mut command = Command::new(&all[0]);
+    command.args(&all[1..]).stdin(Stdio::null()).env_clear();
     // Where a program that counts its lines leaves them; else that is the folder it runs in.
     command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|path| ("LLVM_PROFILE_FILE", path)));
     command
@@ -165,6 +175,50 @@ pub(crate) fn copy_dir(from: &Path, to: &Path) {
                 fs::write(target, bytes).expect("a file can be written");
             }
         }
+    }
+}
+
+/// How often something is tried: so often, or as often as it is worth waiting for.
+pub(crate) fn effort(quick: u64, full: u64) -> u64 {
+    match std::env::var("IGOR_CONFORMANCE_EFFORT").as_deref() {
+        Ok("full" | "soak") => full,
+        Ok("quick") | Err(_) => quick,
+        Ok(other) => panic!("IGOR_CONFORMANCE_EFFORT={other:?} is not quick, full or soak"),
+    }
+}
+
+/// A whole number from the environment.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    let given = std::env::var(variable).ok();
+    given.map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{variable}={text:?} is not a whole number"))
+    })
+}
+
+/// Numbers that a seed decides.
+pub(crate) struct Draws {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Draws {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    /// Those that a seed decides for this one of several.
+    pub(crate) fn of(seed: u64, which: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (seed, which).hash(&mut hasher);
+        Self::new(hasher.finish())
+    }
+
+    /// The next number, which is below this one.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.seed, self.drawn).hash(&mut hasher);
+        self.drawn += 1;
+        hasher.finish() % bound
     }
 }
 
