@@ -36,6 +36,7 @@ pub mod shell;
 mod simulate;
 mod survey;
 mod tail;
+mod timers;
 mod verify;
 mod wasi;
 mod whole_store;

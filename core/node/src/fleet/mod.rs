@@ -4,7 +4,6 @@
 //! no thread and touches no store; what an agent does is the same as if it were alone.
 
 mod tenure;
-mod timers;
 mod work;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -18,12 +17,12 @@ use crate::commit::unanswered;
 use crate::driver::{Command, Driver, Event};
 use crate::event::{RunEvent, StopReason};
 use crate::launch::Launched;
+use crate::timers::Timers;
 use crate::verify::{Job, Verifier};
 use crate::worker::Worker;
 
 pub use tenure::{Findings, Reading};
 use tenure::{Look, Tenancies, Verdict};
-use timers::Timers;
 pub use work::{Check, Checked, Work, Worked};
 
 /// An agent's place in a fleet. Never given twice, so that an answer that comes late finds nobody.
@@ -56,7 +55,7 @@ pub enum Task {
 pub struct Fleet {
     agents: BTreeMap<Seat, Agent>,
     seats: HashMap<AgentId, Seat>,
-    timers: Timers,
+    timers: Timers<Seat>,
     tenancies: Option<Tenancies>,
     tasks: VecDeque<Task>,
     /// What waits to be written.

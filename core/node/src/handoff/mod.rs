@@ -15,6 +15,8 @@ use igor_core::format::{AgentId, Answer, PublicKey, TransferId, Verdict};
 use igor_core::handoff::{Custody, Ended, Event, Holding, Message, Schedule, VerifiedOffer};
 use igor_core::transport::NodeId;
 
+use crate::timers::Timers;
+
 pub use gate::{Gate, GateLimits, Shut};
 use post::Post;
 
@@ -164,6 +166,7 @@ pub struct Handoffs {
     gate: Gate,
     posts: BTreeMap<PublicKey, Post>,
     names: HashMap<AgentId, PublicKey>,
+    timers: Timers<PublicKey>,
     tasks: VecDeque<Task>,
 }
 
@@ -176,6 +179,7 @@ impl Handoffs {
             gate: Gate::new(limits),
             posts: BTreeMap::new(),
             names: HashMap::new(),
+            timers: Timers::default(),
             tasks: VecDeque::new(),
         }
     }
@@ -196,6 +200,7 @@ impl Handoffs {
     pub fn forget(&mut self, name: &AgentId) {
         if let Some(agent) = self.names.remove(name) {
             self.posts.remove(&agent);
+            self.timers.clear(agent);
         }
     }
 
@@ -390,14 +395,12 @@ impl Handoffs {
 
     /// When [`Handoffs::wake`] is due.
     pub fn wake_at(&self) -> Option<u64> {
-        self.posts.values().filter_map(Post::wake_at).min()
+        self.timers.next_ns()
     }
 
     /// Lets the timers fire that are due.
     pub fn wake(&mut self, now_ns: u64) {
-        let is_due = |post: &Post| post.wake_at().is_some_and(|at_ns| at_ns <= now_ns);
-        let due: Vec<_> =
-            self.posts.iter().filter(|(_, post)| is_due(post)).map(|(agent, _)| *agent).collect();
+        let due: Vec<_> = std::iter::from_fn(|| self.timers.pop_due(now_ns)).collect();
         for agent in due {
             self.happened(now_ns, agent, Event::Timer);
         }
@@ -416,7 +419,9 @@ impl Handoffs {
             }
             self.tasks.push_back(task);
         }
+        self.timers.set(agent, post.wake_at().unwrap_or(u64::MAX));
         if post.is_blank() {
+            self.timers.clear(agent);
             self.names.remove(post.name());
             self.posts.remove(&agent);
         }
