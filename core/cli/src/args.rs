@@ -3,6 +3,7 @@
 //! file and the environment, so that there is one rule and one message for each setting.
 
 mod export;
+mod node;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::exit;
 use crate::output::Format;
 
 pub(crate) use export::{ExportArgs, ImportArgs, PassphraseArgs};
+pub(crate) use node::{NetworkArgs, NodeArgs, ServeArgs, StoreArgs};
 
 use export::{EXPORT_EXAMPLES, IMPORT_EXAMPLES};
 
@@ -223,67 +225,6 @@ pub(crate) struct ResumeArgs {
     pub(crate) node: NodeArgs,
 }
 
-/// What `run` and `resume` share.
-#[derive(Debug, Args)]
-pub(crate) struct NodeArgs {
-    /// The agent's name on this node [default: the module's file name]
-    #[arg(long, value_name = "ID")]
-    pub(crate) agent_id: Option<AgentId>,
-    /// The engine that runs the agent [default: wasmtime]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) engine: Option<String>,
-    /// The storage that keeps the agent [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
-    /// The meter that charges the agent [default: wall]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) meter: Option<String>,
-    /// What a second costs, in units; more than 0 [default: 0.001]
-    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
-    pub(crate) price: Option<String>,
-    /// What the agent may use [default: AGENT.manifest.json beside the module, if it is there]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) manifest: Option<String>,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// Stop after this many more ticks [default: go on]
-    #[arg(long, value_name = "N")]
-    pub(crate) ticks: Option<u64>,
-    /// Time between ticks, such as 500ms [default: 1s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) tick_interval: Option<String>,
-    /// Time between checkpoints [default: 5s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) checkpoint_interval: Option<String>,
-    /// Verify what runs: off, periodic, on-migrate or full [default: full]
-    #[arg(long, value_name = "MODE")]
-    pub(crate) replay_mode: Option<String>,
-    /// Verify on this engine: other, same or a name [default: other]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) verify_engine: Option<String>,
-    /// Repeat a single tick every so many ticks [default: 5]
-    #[arg(long, value_name = "N")]
-    pub(crate) verify_interval: Option<String>,
-    /// Keep so many ticks to be repeated [default: 16]
-    #[arg(long, value_name = "N")]
-    pub(crate) replay_window: Option<String>,
-    /// When another engine differs: log, pause, intensify or migrate [default: pause]
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) replay_on_divergence: Option<String>,
-    /// When the agent keeps something outside its state: log or pause [default: log]
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) on_hidden_state: Option<String>,
-    /// Tell what each verification costs [default: no]
-    #[arg(long, value_name = "YES_OR_NO", num_args = 0..=1, default_missing_value = "yes")]
-    pub(crate) replay_cost_log: Option<String>,
-    /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
-    #[arg(long, value_name = "MODE")]
-    pub(crate) durability: Option<String>,
-    #[command(flatten)]
-    pub(crate) lease: LeaseArgs,
-}
-
 /// Arguments of `igor simulate`.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
@@ -336,12 +277,8 @@ pub(crate) struct FundArgs {
     /// What is added, in units
     #[arg(value_name = "UNITS", allow_negative_numbers = true)]
     pub(crate) units: Microcents,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The storage that keeps the agent [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) control: ControlArgs,
 }
@@ -374,91 +311,6 @@ pub(crate) struct OneAgentArgs {
     pub(crate) agent_id: AgentId,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
-}
-
-/// For how long a node relies on what it read of who holds its agents.
-#[derive(Debug, Args)]
-pub(crate) struct LeaseArgs {
-    /// Read again who holds the agents that run here within this time; 0 for never [default: 60s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) lease_duration: Option<String>,
-    /// How much longer that may take before no agent is ticked [default: 10s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) lease_grace: Option<String>,
-}
-
-/// How a node is reached by others.
-#[derive(Debug, Args)]
-pub(crate) struct NetworkArgs {
-    /// The transport that agents move by; `run` opens no port without it [default of `node`: quic]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) transport: Option<String>,
-    /// Where other nodes connect [default: a free port that only this machine reaches]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<String>,
-    /// The NodeIds of those that may connect, with commas between them [default: all on this machine]
-    #[arg(long, value_name = "PEER,...")]
-    pub(crate) accept: Option<String>,
-}
-
-/// Arguments of `igor node`.
-#[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// The directory that keeps the agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The engine that runs the agents [default: wasmtime]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) engine: Option<String>,
-    /// The storage that keeps the agents [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
-    /// The meter that charges new agents [default: wall]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) meter: Option<String>,
-    /// What a second costs, in units; more than 0 [default: 0.001]
-    #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
-    pub(crate) price: Option<String>,
-    /// Time between ticks, such as 500ms [default: 1s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) tick_interval: Option<String>,
-    /// Time between checkpoints [default: 5s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) checkpoint_interval: Option<String>,
-    /// Verify what runs: off, periodic, on-migrate or full [default: full]
-    #[arg(long, value_name = "MODE")]
-    pub(crate) replay_mode: Option<String>,
-    /// When another engine differs: log, pause, intensify or migrate [default: pause]
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) replay_on_divergence: Option<String>,
-    /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
-    #[arg(long, value_name = "MODE")]
-    pub(crate) durability: Option<String>,
-    #[command(flatten)]
-    pub(crate) lease: LeaseArgs,
-    #[command(flatten)]
-    pub(crate) network: NetworkArgs,
-    /// Take agents that nodes of the original send, over libp2p; what the sender does is its own affair
-    #[arg(long)]
-    pub(crate) accept_original: bool,
-    /// When the node is asked to end, give its agents to the node at this address
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) drain_to: Option<String>,
-    /// Try a node so often before an agent that is to move goes to the next one [default: 3]
-    #[arg(long, value_name = "N")]
-    pub(crate) migration_retries: Option<String>,
-    /// Time from the first such attempt to the second; it doubles from one to the next [default: 1s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) migration_retry_delay: Option<String>,
-    /// Answer at this TCP address, too, such as 7400: unencrypted, to who shows the token [default: no]
-    #[arg(long, value_name = "ADDR", value_parser = tcp::address)]
-    pub(crate) control_listen: Option<SocketAddr>,
-    /// Keep the token in this file; made if it is not there [default: .igor/.control-token]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_listen")]
-    pub(crate) control_token_file: Option<PathBuf>,
-    /// How many threads run guest code [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = guest_threads)]
-    pub(crate) guest_threads: Option<usize>,
 }
 
 /// Arguments of `igor logs`.
@@ -547,14 +399,6 @@ pub(crate) struct RmArgs {
     pub(crate) place: PlaceArgs,
 }
 
-/// A number of threads: at least one, and not more than make sense.
-fn guest_threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(threads @ 1..=1_024) => Ok(threads),
-        _ => Err("it must be from 1 to 1024".to_owned()),
-    }
-}
-
 /// Arguments of `igor recover`.
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArgs {
@@ -569,12 +413,8 @@ pub(crate) struct RecoverArgs {
     /// Only say what would be given up, or forced
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The storage that keeps the agent [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// What an agent is recovered from.
@@ -595,12 +435,8 @@ pub(crate) struct GcArgs {
     /// Only say what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The storage that keeps the agents [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// Arguments of `igor doctor`.
@@ -672,12 +508,8 @@ pub(crate) struct ReplayArgs {
     pub(crate) wasm: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) part: PartArgs,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The storage that keeps the agent [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// What of a history is re-executed, and on which engine.

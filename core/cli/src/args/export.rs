@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use igor_core::format::AgentId;
 
+use super::StoreArgs;
+
 /// Arguments of `igor export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -18,12 +20,8 @@ pub(crate) struct ExportArgs {
     pub(crate) with_identity: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The storage that keeps the agent [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// Arguments of `igor import`.
@@ -40,12 +38,8 @@ pub(crate) struct ImportArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
-    /// The directory that keeps agents [default: checkpoints]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) checkpoint_dir: Option<String>,
-    /// The storage that is to keep the agent [default: fs]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// Where a passphrase comes from, if not from the terminal.

@@ -21,11 +21,7 @@ use crate::text;
 /// Funds an agent.
 pub(crate) fn run(args: &FundArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [
-        ("--storage", "storage.plugin", args.storage.as_deref()),
-        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
-    ];
-    let config = settings::load(common, &flags, &plugins)?;
+    let config = settings::load(common, &args.store.flags(), &plugins)?;
     let output = start(&config);
     let dir = config.run().checkpoint_dir.clone();
     if let Some(body) = control::fund(&args.control, &dir, &args.agent_id, args.units)? {

@@ -40,11 +40,8 @@ struct AgentBody {
 /// Collects the segments of one agent or of all.
 pub(crate) fn run(args: &GcArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [
-        ("--keep", "history.segments", args.keep.as_deref()),
-        ("--storage", "storage.plugin", args.storage.as_deref()),
-        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
-    ];
+    let mut flags = args.store.flags();
+    flags.push(("--keep", "history.segments", args.keep.as_deref()));
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
     let keep_bytes = match config.history().segments {

@@ -45,11 +45,7 @@ struct Body {
 /// Imports an agent.
 pub(crate) fn run(args: &ImportArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [
-        ("--storage", "storage.plugin", args.storage.as_deref()),
-        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
-    ];
-    let config = settings::load(common, &flags, &plugins)?;
+    let config = settings::load(common, &args.store.flags(), &plugins)?;
     let output = start(&config);
     let file = File::open(&args.file).map_err(|error| {
         Problem::new(

@@ -54,11 +54,7 @@ struct ForcedBody {
 /// Recovers an agent.
 pub(crate) fn run(args: &RecoverArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [
-        ("--storage", "storage.plugin", args.storage.as_deref()),
-        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
-    ];
-    let config = settings::load(common, &flags, &plugins)?;
+    let config = settings::load(common, &args.store.flags(), &plugins)?;
     let output = start(&config);
     let dir = config.run().checkpoint_dir.clone();
     let scene = Scene { agent: args.agent_id.clone(), dir, module: None };

@@ -28,12 +28,8 @@ type Log = (Seq, Vec<Vec<u8>>);
 /// Re-executes and reports.
 pub(crate) fn run(args: &ReplayArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let flags = [
-        ("--engine", "engine.plugin", args.part.engine.as_deref()),
-        ("--storage", "storage.plugin", args.storage.as_deref()),
-        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
-        WITHOUT_CACHE,
-    ];
+    let mut flags = args.store.flags();
+    flags.extend([("--engine", "engine.plugin", args.part.engine.as_deref()), WITHOUT_CACHE]);
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
     let given = args.wasm.as_deref().map(agent::module).transpose()?;

@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 
 use crate::agent;
 use crate::args::{Common, ResumeArgs};
-use crate::command::run::node_flags;
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::problem::Problem;
@@ -20,7 +19,7 @@ use crate::start;
 /// Continues an agent.
 pub(crate) fn run(args: &ResumeArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let config = settings::load(common, &node_flags(&args.node), &plugins)?;
+    let config = settings::load(common, &args.node.flags(), &plugins)?;
     let output = start(&config);
     let id = match &args.node.agent_id {
         Some(id) => id.clone(),

@@ -3,21 +3,20 @@
 use igor_core::Transport;
 
 use crate::agent;
-use crate::args::Common;
-use crate::args::{LeaseArgs, NetworkArgs, NodeArgs, RunArgs};
+use crate::args::{Common, RunArgs};
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::node::alone;
 use crate::problem::Problem;
 use crate::runner::{Assembly, linked};
-use crate::settings::{self, Flag};
+use crate::settings;
 use crate::start;
 
 /// Runs an agent.
 pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
-    let mut flags = node_flags(&args.node).to_vec();
-    flags.extend(network_flags(&args.network));
+    let mut flags = args.node.flags();
+    flags.extend(args.network.flags());
     flags.push(("--budget", "run.budget", args.budget.as_deref()));
     let config = settings::load(common, &flags, &plugins)?;
     let output = start(&config);
@@ -39,46 +38,4 @@ pub(crate) fn run(args: &RunArgs, common: &Common) -> Result<Exit, Problem> {
         return alone::run(alone::Run { assembly, request, ticks, scene }, &output);
     }
     assembly.run(request, ticks, &scene, &output)
-}
-
-/// The flags that say how a node is reached.
-pub(crate) fn network_flags(args: &NetworkArgs) -> [Flag<'_>; 3] {
-    [
-        ("--transport", "transport.plugin", args.transport.as_deref()),
-        ("--listen", "node.listen", args.listen.as_deref()),
-        ("--accept", "node.accept", args.accept.as_deref()),
-    ]
-}
-
-/// The flags of a node's lease.
-pub(crate) fn lease_flags(args: &LeaseArgs) -> [Flag<'_>; 2] {
-    [
-        ("--lease-duration", "node.lease_duration", args.lease_duration.as_deref()),
-        ("--lease-grace", "node.lease_grace", args.lease_grace.as_deref()),
-    ]
-}
-
-/// The flags of `run` and `resume` that stand for settings.
-pub(crate) fn node_flags(args: &NodeArgs) -> [Flag<'_>; 18] {
-    let [duration, grace] = lease_flags(&args.lease);
-    [
-        duration,
-        grace,
-        ("--engine", "engine.plugin", args.engine.as_deref()),
-        ("--storage", "storage.plugin", args.storage.as_deref()),
-        ("--meter", "meter.plugin", args.meter.as_deref()),
-        ("--price", "node.price", args.price.as_deref()),
-        ("--manifest", "run.manifest", args.manifest.as_deref()),
-        ("--checkpoint-dir", "run.checkpoint_dir", args.checkpoint_dir.as_deref()),
-        ("--tick-interval", "run.tick_interval", args.tick_interval.as_deref()),
-        ("--replay-mode", "replay.mode", args.replay_mode.as_deref()),
-        ("--verify-engine", "replay.engine", args.verify_engine.as_deref()),
-        ("--verify-interval", "replay.interval", args.verify_interval.as_deref()),
-        ("--replay-window", "replay.window", args.replay_window.as_deref()),
-        ("--replay-on-divergence", "replay.on_divergence", args.replay_on_divergence.as_deref()),
-        ("--on-hidden-state", "replay.on_hidden_state", args.on_hidden_state.as_deref()),
-        ("--replay-cost-log", "replay.cost_log", args.replay_cost_log.as_deref()),
-        ("--durability", "run.durability", args.durability.as_deref()),
-        ("--checkpoint-interval", "run.checkpoint_interval", args.checkpoint_interval.as_deref()),
-    ]
 }
