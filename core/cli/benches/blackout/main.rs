@@ -83,13 +83,8 @@ fn large_ones(place: &std::path::Path) {
     }
     print_row("2.6 MB of code that the target lacks", rows);
     println!("  the whole move, with compiling: {} ms", median(took).as_millis());
-    let ratio = ratio(carried, lacked);
-    println!("  {carried} bytes carried for {lacked} that were lacking, ratio {ratio:.2}");
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn ratio(carried: u64, lacked: u64) -> f64 {
-    carried as f64 / lacked as f64
+    let percent = carried * 100 / lacked;
+    println!("  {carried} bytes carried for {lacked} that were lacking: {percent} %");
 }
 
 fn print_row(name: &str, rows: [Vec<Duration>; 3]) {
