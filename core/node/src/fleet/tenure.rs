@@ -3,6 +3,7 @@
 //! somebody else's work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use igor_core::format::AgentId;
 use igor_core::lease::{Due, Lease, Moment};
@@ -68,8 +69,8 @@ pub(super) enum Verdict {
 
 /// What is told of an agent that ticks again.
 pub(super) fn assured(agent: &AgentId, stood_ns: u64) -> String {
-    let seconds = stood_ns / 1_000_000_000;
-    format!("{agent} is still held here and goes on; nobody had looked for {seconds} s")
+    let stood = Duration::from_nanos(stood_ns);
+    format!("{agent} is still held here and goes on; nobody had looked for {stood:.0?}")
 }
 
 /// What is told of an agent that is not ticked.

@@ -1,7 +1,5 @@
 //! Who is read when, and who ticks meanwhile.
 
-use std::time::Duration;
-
 use igor_core::lease::LeaseTerms;
 
 use super::*;
