@@ -204,9 +204,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "UNITS", allow_negative_numbers = true)]
     pub(crate) budget: Option<String>,
     #[command(flatten)]
-    pub(crate) network: NetworkArgs,
-    #[command(flatten)]
     pub(crate) node: NodeArgs,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 }
 
 /// Arguments of `igor resume`.

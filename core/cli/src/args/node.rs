@@ -31,6 +31,52 @@ impl StoreArgs {
     }
 }
 
+/// How what agents do is checked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Verification")]
+struct CheckArgs {
+    /// Verify what runs: off, periodic, on-migrate or full [default: full]
+    #[arg(long, value_name = "MODE")]
+    replay_mode: Option<String>,
+    /// Verify on this engine: other, same or a name [default: other]
+    #[arg(long, value_name = "NAME")]
+    verify_engine: Option<String>,
+    /// Repeat a single tick every so many ticks [default: 5]
+    #[arg(long, value_name = "N")]
+    verify_interval: Option<String>,
+    /// Keep so many ticks to be repeated [default: 16]
+    #[arg(long, value_name = "N")]
+    replay_window: Option<String>,
+    /// When another engine differs: log, pause, intensify or migrate [default: pause]
+    #[arg(long, value_name = "POLICY")]
+    replay_on_divergence: Option<String>,
+    /// When an agent keeps something outside its state: log or pause [default: log]
+    #[arg(long, value_name = "POLICY")]
+    on_hidden_state: Option<String>,
+    /// Tell what each verification costs [default: no]
+    #[arg(long, value_name = "YES_OR_NO", num_args = 0..=1, default_missing_value = "yes")]
+    replay_cost_log: Option<String>,
+}
+
+impl CheckArgs {
+    /// The settings that these stand for.
+    fn flags(&self) -> [Flag<'_>; 7] {
+        [
+            ("--replay-mode", "replay.mode", self.replay_mode.as_deref()),
+            ("--verify-engine", "replay.engine", self.verify_engine.as_deref()),
+            ("--verify-interval", "replay.interval", self.verify_interval.as_deref()),
+            ("--replay-window", "replay.window", self.replay_window.as_deref()),
+            (
+                "--replay-on-divergence",
+                "replay.on_divergence",
+                self.replay_on_divergence.as_deref(),
+            ),
+            ("--on-hidden-state", "replay.on_hidden_state", self.on_hidden_state.as_deref()),
+            ("--replay-cost-log", "replay.cost_log", self.replay_cost_log.as_deref()),
+        ]
+    }
+}
+
 /// What agents are kept in, run on and checked by.
 #[derive(Debug, Args)]
 pub(crate) struct RuntimeArgs {
@@ -54,39 +100,22 @@ pub(crate) struct RuntimeArgs {
     /// Make each tick durable before it is shown (journal), or only checkpoints [default: journal]
     #[arg(long, value_name = "MODE")]
     durability: Option<String>,
-    /// Verify what runs: off, periodic, on-migrate or full [default: full]
-    #[arg(long, value_name = "MODE")]
-    replay_mode: Option<String>,
-    /// Verify on this engine: other, same or a name [default: other]
-    #[arg(long, value_name = "NAME")]
-    verify_engine: Option<String>,
-    /// Repeat a single tick every so many ticks [default: 5]
-    #[arg(long, value_name = "N")]
-    verify_interval: Option<String>,
-    /// Keep so many ticks to be repeated [default: 16]
-    #[arg(long, value_name = "N")]
-    replay_window: Option<String>,
-    /// When another engine differs: log, pause, intensify or migrate [default: pause]
-    #[arg(long, value_name = "POLICY")]
-    replay_on_divergence: Option<String>,
-    /// When an agent keeps something outside its state: log or pause [default: log]
-    #[arg(long, value_name = "POLICY")]
-    on_hidden_state: Option<String>,
-    /// Tell what each verification costs [default: no]
-    #[arg(long, value_name = "YES_OR_NO", num_args = 0..=1, default_missing_value = "yes")]
-    replay_cost_log: Option<String>,
     /// Read again who holds the agents that run here within this time; 0 for never [default: 60s]
     #[arg(long, value_name = "TIME")]
     lease_duration: Option<String>,
     /// How much longer that may take before no agent is ticked [default: 10s]
     #[arg(long, value_name = "TIME")]
     lease_grace: Option<String>,
+    // Last: its heading would hold for what follows.
+    #[command(flatten)]
+    checks: CheckArgs,
 }
 
 impl RuntimeArgs {
     /// The settings that these stand for.
     pub(crate) fn flags(&self) -> Vec<Flag<'_>> {
         let mut flags = self.store.flags();
+        flags.extend(self.checks.flags());
         flags.extend([
             ("--engine", "engine.plugin", self.engine.as_deref()),
             ("--meter", "meter.plugin", self.meter.as_deref()),
@@ -98,17 +127,6 @@ impl RuntimeArgs {
                 self.checkpoint_interval.as_deref(),
             ),
             ("--durability", "run.durability", self.durability.as_deref()),
-            ("--replay-mode", "replay.mode", self.replay_mode.as_deref()),
-            ("--verify-engine", "replay.engine", self.verify_engine.as_deref()),
-            ("--verify-interval", "replay.interval", self.verify_interval.as_deref()),
-            ("--replay-window", "replay.window", self.replay_window.as_deref()),
-            (
-                "--replay-on-divergence",
-                "replay.on_divergence",
-                self.replay_on_divergence.as_deref(),
-            ),
-            ("--on-hidden-state", "replay.on_hidden_state", self.on_hidden_state.as_deref()),
-            ("--replay-cost-log", "replay.cost_log", self.replay_cost_log.as_deref()),
             ("--lease-duration", "node.lease_duration", self.lease_duration.as_deref()),
             ("--lease-grace", "node.lease_grace", self.lease_grace.as_deref()),
         ]);
@@ -143,6 +161,7 @@ impl NodeArgs {
 
 /// How a node is reached by others.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Other nodes")]
 pub(crate) struct NetworkArgs {
     /// The transport that agents move by; `run` opens no port without it [default of `node`: quic]
     #[arg(long, value_name = "NAME")]
@@ -166,13 +185,10 @@ impl NetworkArgs {
     }
 }
 
-/// Arguments of `igor node`.
+/// Which agents of others a node takes, and how it gives its own away.
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    #[command(flatten)]
-    runtime: RuntimeArgs,
-    #[command(flatten)]
-    network: NetworkArgs,
+#[command(next_help_heading = "Other nodes")]
+struct MoveArgs {
     /// Take agents that nodes of the original send, over libp2p; what the sender does is its own affair
     #[arg(long)]
     accept_original: bool,
@@ -185,23 +201,12 @@ pub(crate) struct ServeArgs {
     /// Time from the first such attempt to the second; it doubles from one to the next [default: 1s]
     #[arg(long, value_name = "TIME")]
     migration_retry_delay: Option<String>,
-    /// Answer at this TCP address, too, such as 7400: unencrypted, to who shows the token [default: no]
-    #[arg(long, value_name = "ADDR", value_parser = tcp::address)]
-    pub(crate) control_listen: Option<SocketAddr>,
-    /// Keep the token in this file; made if it is not there [default: .igor/.control-token]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_listen")]
-    pub(crate) control_token_file: Option<PathBuf>,
-    /// How many threads run guest code [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = guest_threads)]
-    pub(crate) guest_threads: Option<usize>,
 }
 
-impl ServeArgs {
+impl MoveArgs {
     /// The settings that these stand for.
-    pub(crate) fn flags(&self) -> Vec<Flag<'_>> {
-        let mut flags = self.runtime.flags();
-        flags.extend(self.network.flags());
-        flags.extend([
+    fn flags(&self) -> [Flag<'_>; 4] {
+        [
             ("--accept-original", "handoff.accept_original", self.accept_original.then_some("yes")),
             ("--migration-retries", "handoff.retries", self.migration_retries.as_deref()),
             (
@@ -210,7 +215,44 @@ impl ServeArgs {
                 self.migration_retry_delay.as_deref(),
             ),
             ("--drain-to", "node.drain_to", self.drain_to.as_deref()),
-        ]);
+        ]
+    }
+}
+
+/// How a node is controlled over TCP, too.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Control over TCP")]
+pub(crate) struct ControlArgs {
+    /// Answer at this TCP address, too, such as 7400: unencrypted, to who shows the token [default: no]
+    #[arg(long, value_name = "ADDR", value_parser = tcp::address)]
+    pub(crate) control_listen: Option<SocketAddr>,
+    /// Keep the token in this file; made if it is not there [default: .igor/.control-token]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_listen")]
+    pub(crate) control_token_file: Option<PathBuf>,
+}
+
+/// Arguments of `igor node`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// How many threads run guest code [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = guest_threads)]
+    pub(crate) guest_threads: Option<usize>,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    moves: MoveArgs,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+}
+
+impl ServeArgs {
+    /// The settings that these stand for.
+    pub(crate) fn flags(&self) -> Vec<Flag<'_>> {
+        let mut flags = self.runtime.flags();
+        flags.extend(self.network.flags());
+        flags.extend(self.moves.flags());
         flags
     }
 }

@@ -19,8 +19,8 @@ pub(crate) fn run(args: &ServeArgs, common: &Common) -> Result<Exit, Problem> {
     let anyone = "agent".parse().map_err(|error| Problem::new(error, ""))?;
     let scene = Scene { agent: anyone, dir: dir.clone(), module: None };
     let assembly = Assembly::new(config, &plugins, &scene)?;
-    let control = args.control_listen.map(|address| {
-        let file = args.control_token_file.clone().unwrap_or_else(|| Token::file(&dir));
+    let control = args.control.control_listen.map(|address| {
+        let file = args.control.control_token_file.clone().unwrap_or_else(|| Token::file(&dir));
         (address, file)
     });
     let guest_threads = args.guest_threads;
