@@ -153,9 +153,12 @@ impl Known {
         }
     }
 
-    /// Takes note of what an agent told.
+    /// Takes note of what an agent told. One that was declined is not known by that.
     pub(crate) fn told(&self, agent: &AgentId, told: &Told, time: &str) {
         let mut agents = self.agents();
+        if matches!(told, Told::Event(RunEvent::Declined(_))) && !agents.contains_key(agent) {
+            return;
+        }
         let new = || Entry::new(agent, time.to_owned());
         let entry = agents.entry(agent.clone()).or_insert_with(new);
         match told {

@@ -114,8 +114,46 @@ fn prices_are_asked_for() {
     assert_eq!(prices["prices"][0]["price"], 250_000);
     let peers = source.done(&["peers"]);
     assert_eq!(peers["peers"][0]["price"], 250_000);
+    // Who does not answer does not keep the others from it.
+    let some = source.done(&["price", "nonsense", other.address()]);
+    assert!(some["prices"][0]["error"].is_string(), "{some}");
+    assert_eq!(some["prices"][1]["price"], 250_000);
     let answer = source.ask(&["price", "nonsense"]);
     assert_eq!(answer.code, Some(1), "{answer:#?}");
+}
+
+#[test]
+fn an_agent_goes_where_its_manifest_lets_it_go_and_else_ticks_on() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    let capabilities = r#""capabilities":{"clock":{"version":1},"log":{"version":1}}"#;
+    let manifests = [
+        ("closed", r#","migration_policy":{"enabled":false}"#),
+        ("thrifty", r#","migration_policy":{"enabled":true,"max_price_per_second":1500}"#),
+        ("rich", r#","migration_policy":{"enabled":true,"max_price_per_second":5000}"#),
+        ("open", ""),
+    ]
+    .map(|(name, policy)| {
+        let text = format!("{{{capabilities}{policy}}}");
+        (name, place.write(&format!("{name}.json"), text.as_bytes()))
+    });
+    let mut source = Node::on(place, &["--migration-retry-delay", "1ms"]);
+    let mut target = Node::on(Place::new(), &["--price", "0.002"]);
+    for (name, manifest) in &manifests {
+        source.done(&["start", &module, "--agent-id", name, "--manifest", manifest]);
+        source.ticks(name, 1);
+    }
+    let to = target.address().to_owned();
+    for (name, why) in [("closed", "(policy)"), ("thrifty", "(price)")] {
+        source.ask(&["migrate", name, "--to", &to]).refused(1, &[name, why]);
+        source.ticks(name, 2);
+        target.ask(&["status", name]).refused(1, &[name]);
+    }
+    for name in ["rich", "open"] {
+        assert_eq!(source.done(&["migrate", name, "--to", &to])["is_there"], true);
+        target.ticks(name, 1);
+        assert_eq!(target.done(&["status", name])["price"], 2_000);
+    }
 }
 
 #[test]
