@@ -6,7 +6,7 @@ use super::tree::{check, files, read, root};
 const TEST_COMMAND: &str = "cargo test --workspace";
 
 /// The documents that a repository of this kind has.
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 19] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE-APACHE",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 18] = [
     "README.md",
     "SECURITY.md",
     "docs/ARCHITECTURE.md",
+    "docs/COUNTERPARTS.md",
     "docs/PLUGINS.md",
     "docs/STYLE.md",
     "docs/TESTING.md",

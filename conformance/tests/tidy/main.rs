@@ -3,6 +3,7 @@
 //! run none of the product.
 
 mod behaviours;
+mod counterparts;
 mod dependencies;
 mod documents;
 mod plugins;

@@ -83,3 +83,24 @@ impl fmt::Display for Epoch {
         write!(f, "({},{})", self.major, self.generation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_compared_by_the_first_number_and_then_by_the_second() {
+        let epoch = |major, generation| Epoch { major, generation };
+        for (higher, lower) in [
+            (epoch(1, 0), epoch(0, 0)),
+            (epoch(0, 1), epoch(0, 0)),
+            (epoch(3, 8), epoch(3, 7)),
+            (epoch(2, 0), epoch(1, u64::MAX)),
+            (epoch(u64::MAX, 0), epoch(u64::MAX - 1, 9)),
+        ] {
+            assert!(higher > lower && higher != lower, "{higher} {lower}");
+        }
+        assert!(epoch(3, 7) == epoch(3, 7) && epoch(3, 7) <= epoch(3, 7));
+        assert_eq!(epoch(3, 7).to_string(), "(3,7)");
+    }
+}

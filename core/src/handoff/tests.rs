@@ -422,3 +422,21 @@ fn what_could_not_be_written_is_not_inherited() {
     assert_eq!(after(&mut target, in_doubt), [Action::Halt]);
     assert!(target.is_in_doubt());
 }
+
+#[test]
+fn only_what_is_held_is_ticked_and_each_state_has_the_originals_name() {
+    let accepted = Answer::sign(&node(2), offer(4).offer().hash(), Verdict::Accepted);
+    let released = Holding::Released { offer: offer(4), answer: Some(accepted) };
+    let asks = send(2, Message::Offer(offer(4)));
+    for (holding, name, first) in [
+        (Holding::Absent, None, None),
+        (Holding::Held(3), Some("ACTIVE_OWNER"), Some(Action::Tick)),
+        (Holding::Offered { held: 3, offer: offer(4) }, Some("HANDOFF_PENDING"), Some(asks)),
+        (released, Some("RETIRED"), None),
+        (Holding::Contested { held: 3, seen: 4 }, Some("RECOVERY_REQUIRED"), None),
+    ] {
+        assert_eq!(holding.name(), name);
+        let mut custodian = custodian(1, noted(4, holding));
+        assert_eq!((custodian.poll(), custodian.poll()), (first, None), "{name:?}");
+    }
+}
