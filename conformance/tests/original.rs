@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use conformance::world::{Guest, SeededEntropy, Transcript, World, lockstep};
-use igor_core::format::migrate::{
-    AgentPackage, AgentStarted, AgentTransfer, MigrateMessage, ReplayData, ReplayEntry,
-};
+use conformance::world::sent_by_the_original as honest;
+use conformance::world::{SeededEntropy, Transcript, World, lockstep};
+use igor_core::format::migrate::{AgentPackage, AgentStarted, MigrateMessage};
 use igor_core::format::{
-    AgentId, AgentKey, Base64, Checkpoint, Hash, Header, MeterName, NodeKey, Record, SecretBase64,
-    Tick, encode_identity,
+    AgentId, AgentKey, Base64, Checkpoint, Hash, Header, MeterName, NodeKey, SecretBase64, Tick,
+    encode_identity,
 };
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::{Custody, Holding};
 use igor_core::storage::{Key, Scope};
+use igor_core::transport::NodeId;
 use igor_core::{Limits, Storage};
 use igor_node::handoff::original::{Parcel, Rejection, answer, transfer_bytes_max};
 use igor_node::handoff::package::{Known, Receiving, stock};
@@ -37,45 +37,6 @@ const ZERO: &[u8] =
     include_bytes!("../../core/format/tests/fixtures/derived/agent_transfer_zero.json");
 
 const PEER: &str = "12D3KooWtarget";
-
-/// What a node of the original sends of a counter that has ticked three times.
-fn honest() -> AgentTransfer {
-    let (world, guest) = (World::in_memory("wasmi"), Guest::counter());
-    world.run(&guest, 3).unwrap();
-    let past = world.past(&guest);
-    let checkpoint = past.copied.current.clone().unwrap();
-    let records = past.read_segment(&past.last_segment()).records;
-    let last = records.iter().rev().find_map(|record| match record {
-        Record::Tick(tick) => Some(tick.clone()),
-        _ => None,
-    });
-    let entry = |(kind, payload): (igor_core::format::ObservationKind, &[u8])| ReplayEntry {
-        hostcall_id: kind.0,
-        payload: Some(Base64(payload.to_vec())),
-    };
-    let replay = ReplayData {
-        pre_tick_state: Some(Base64(2_u64.to_le_bytes().to_vec())),
-        tick_number: 3,
-        entries: Some(last.unwrap().observations.iter().map(entry).collect()),
-    };
-    let identity = encode_identity(&AgentKey::from_seed(&world.key_seed)).to_vec();
-    let header = *Checkpoint::decode(&checkpoint, u64::MAX).unwrap().header();
-    let package = AgentPackage {
-        agent_id: guest.agent.clone(),
-        wasm_hash: Some(Base64(Hash::of(&guest.module).as_bytes().to_vec())),
-        wasm_binary: Some(Base64(guest.module)),
-        checkpoint: Some(Base64(checkpoint)),
-        manifest_data: guest.manifest.map(Base64),
-        budget: header.budget.get(),
-        price_per_second: header.price.microcents().get(),
-        replay_data: Some(replay),
-        receipts: None,
-        major_version: 4,
-        lease_generation: 2,
-        agent_identity: Some(SecretBase64::new(identity.into())),
-    };
-    AgentTransfer { package, source_node_id: "12D3KooWsource".to_owned() }
-}
 
 /// A node that takes agents of the original.
 struct Site {
@@ -117,9 +78,10 @@ impl Site {
         let admitted = world.with_stack(|| parcel.examine(known, &receiving))?;
         let inherited = pollster::block_on(admitted.stage(self.storage()))?;
         let custody = Custody::default().inherited(inherited.epoch_min()).unwrap();
-        let complete = inherited.complete()?;
-        let me = NodeKey::from_seed(&[2; 32]).public_key();
-        let batch = complete.group(me, &custody).into();
+        let (me, source) = (NodeKey::from_seed(&[2; 32]), NodeKey::from_seed(&[1; 32]));
+        let source = NodeId::of(&source.public_key());
+        let complete = inherited.complete(&me, source, &custody)?;
+        let batch = complete.group(me.public_key(), &custody).into();
         let committed = pollster::block_on(self.storage().commit(batch)).pop().unwrap().unwrap();
         let taken = complete.taken(&committed).unwrap();
         let plan = Plan { ticks: Some(ticks), ..world.plan.clone() };

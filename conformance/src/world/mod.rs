@@ -6,6 +6,7 @@ mod engines;
 mod fleet;
 mod life;
 mod lockstep;
+mod original;
 mod past;
 mod verify;
 
@@ -20,6 +21,7 @@ pub use fleet::{FleetTranscript, run_fleet};
 pub use life::{COUNTER, COUNTER_MANIFEST, Guest, World, amount};
 pub(crate) use life::{build, context};
 pub use lockstep::{Transcript, lockstep, lockstep_until};
+pub use original::sent_by_the_original;
 pub use past::{Forgery, Past};
 pub use verify::verify;
 

@@ -4,8 +4,8 @@
 use conformance::world::{Guest, Past, amount};
 use igor_core::format::RefusalCode as Code;
 use igor_core::format::{
-    AgentKey, Checkpoint, Hash, Header, Lineage, Microcents, Part, Predecessor, Price, PublicKey,
-    RefusalCode, Tick,
+    AgentKey, Checkpoint, Epoch, Hash, Header, Inheritance, InheritanceTerms, Lineage, Microcents,
+    NodeKey, Part, Predecessor, Price, PublicKey, RefusalCode, Tick,
 };
 
 use crate::support::{Delivery, Site, agent_key};
@@ -43,6 +43,28 @@ impl Case {
         let mut past = self.past.clone();
         past.forge_last_checkpoint(edit);
         self.honest.forged(&past)
+    }
+
+    /// Without its first checkpoint, as if it had come with the second one from a node that knows no history.
+    fn inherited_late(&self) -> Delivery {
+        let mut delivery = self.without(self.history()[0]);
+        let bytes = &delivery.parts[&self.history()[1]];
+        let header = *Checkpoint::decode(bytes, u64::MAX).unwrap().header();
+        let (one, other) = (NodeKey::from_seed(&[1; 32]), NodeKey::from_seed(&[9; 32]));
+        let terms = InheritanceTerms {
+            agent: agent_key().public_key(),
+            epoch: Epoch { major: 1, generation: 0 },
+            tick: header.tick,
+            budget: header.budget,
+            checkpoint: Hash::of(bytes),
+            module: header.code_hash,
+            manifest: Hash::ZERO,
+            source: other.public_key(),
+            target: one.public_key(),
+        };
+        let inheritance = Inheritance::sign(&agent_key(), &one, terms).unwrap();
+        delivery.parts.insert(Part::Certificate(1), inheritance.encode());
+        delivery
     }
 
     pub(crate) fn without(&self, part: Part) -> Delivery {
@@ -312,6 +334,7 @@ const WITH_THE_AGENTS_KEY: &[(&str, Attack, Code)] = &[
 
 pub(crate) const LEFT_OUT: &[(&str, Attack, Code)] = &[
     ("the first checkpoint", |case| case.without(case.history()[0]), Code::Lineage),
+    ("the first checkpoint, explained", Case::inherited_late, Code::Lineage),
     ("a checkpoint between", |case| case.without(case.history()[1]), Code::Lineage),
     ("the last checkpoint", |case| case.without(case.honest.last_place()), Code::Lineage),
     ("the current checkpoint", |case| case.without(Part::Checkpoint), Code::Hash),
@@ -357,6 +380,7 @@ const REASONS: &[(&str, &str)] = &[
     ("other limits", "other limits"),
     ("price raised", "the segment states price"),
     ("the first checkpoint", "truncated head"),
+    ("the first checkpoint, explained", "begins where the agent came from"),
     ("the last checkpoint", "does not end with the checkpoint"),
     ("the life of another agent", "instead of"),
     ("the module of another agent, everywhere", "its module was announced"),

@@ -141,13 +141,22 @@ pub enum Domain {
     Answer,
     /// What an agent in a file consists of, `igor/export/1`.
     Export,
+    /// The terms under which an agent came from a node that knows no offers, `igor/inheritance/1`.
+    Inheritance,
 }
 
 impl Domain {
     /// All of them.
     #[cfg(test)]
-    const ALL: [Self; 6] =
-        [Self::Fund, Self::Segment, Self::Summary, Self::Offer, Self::Answer, Self::Export];
+    const ALL: [Self; 7] = [
+        Self::Fund,
+        Self::Segment,
+        Self::Summary,
+        Self::Offer,
+        Self::Answer,
+        Self::Export,
+        Self::Inheritance,
+    ];
 }
 
 impl Domain {
@@ -161,6 +170,7 @@ impl Domain {
             Self::Offer => b"igor/offer/1\0",
             Self::Answer => b"igor/answer/1\0",
             Self::Export => b"igor/export/1\0",
+            Self::Inheritance => b"igor/inheritance/1\0",
         }
     }
 }

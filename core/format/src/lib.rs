@@ -81,8 +81,9 @@ pub use go_json::{Base64, SecretBase64};
 #[cfg(feature = "full")]
 pub use handoff::{
     Answer, AnswerError, BILL_ITEMS_MAX, BILL_MESSAGE_ITEMS_MAX, BillItem, CHUNK_BYTES_MAX, Chunk,
-    ChunkContent, Message, MessageError, Offer, OfferError, OfferTerms, Part, Prepare, Reason,
-    RefusalCode, Retry, SealError, SealedKey, SealedKeyError, TransferId, Verdict,
+    ChunkContent, Inheritance, InheritanceError, InheritanceTerms, Message, MessageError, Offer,
+    OfferError, OfferTerms, Part, Prepare, Reason, RefusalCode, Retry, SealError, SealedKey,
+    SealedKeyError, TransferId, Verdict,
 };
 #[cfg(feature = "full")]
 pub use handshake::HandshakeError;
@@ -90,9 +91,9 @@ pub use handshake::HandshakeError;
 pub use hash::{Hash, HashError};
 #[cfg(feature = "full")]
 pub use history::{
-    AuditSegmentFacts, CertificateFacts, CheckpointFacts, Finding, FindingKind, FundFacts,
-    HistoryFile, HistoryFileError, HistoryReport, HistorySegment, HistoryVerifier, Severity,
-    SignatureStatus, SummaryFacts,
+    AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts, Finding, FindingKind,
+    FundFacts, HistoryFile, HistoryFileError, HistoryReport, HistorySegment, HistoryVerifier,
+    Severity, SignatureStatus, SummaryFacts,
 };
 #[cfg(feature = "full")]
 pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};

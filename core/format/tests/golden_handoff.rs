@@ -1,10 +1,10 @@
-//! Every message between two nodes, with bytes that were put together field by field after the
-//! specification, sealing included, and not by this code.
+//! Every message between two nodes, and the certificate of an agent that came without one, with bytes that were
+//! put together field by field after the specification, sealing included, and not by this code.
 
 use igor_format::{
-    AgentKey, Answer, BillItem, Chunk, ChunkContent, Epoch, Hash, Message, Microcents, NodeKey,
-    Offer, OfferTerms, Part, Prepare, Price, Reason, RefusalCode, SealedKey, Tick, TransferId,
-    Verdict,
+    AgentKey, Answer, BillItem, Chunk, ChunkContent, Epoch, Hash, Inheritance, InheritanceTerms,
+    Message, Microcents, NodeKey, Offer, OfferTerms, Part, Prepare, Price, Reason, RefusalCode,
+    SealedKey, Tick, TransferId, Verdict,
 };
 
 macro_rules! fixture {
@@ -114,6 +114,25 @@ fn what_the_target_says_is_made_again_bit_for_bit() {
     check(&refusal, fixture!("not_ready"));
     let answer = Answer::sign(&target(), offer().hash(), Verdict::Accepted);
     check(&Message::Answer { answer, reason: Reason::default() }, fixture!("answer"));
+}
+
+#[test]
+fn an_inheritance_is_made_again_bit_for_bit() {
+    let terms = InheritanceTerms {
+        agent: agent().public_key(),
+        epoch: Epoch { major: 5, generation: 0 },
+        tick: Tick(7),
+        budget: amount(9),
+        checkpoint: Hash::of(b"checkpoint"),
+        module: Hash::of(b"module"),
+        manifest: Hash::of(b"{}"),
+        source: NodeKey::from_seed(&[1; 32]).public_key(),
+        target: target().public_key(),
+    };
+    let inheritance = Inheritance::sign(&agent(), &target(), terms).expect("sound terms");
+    assert_eq!(Inheritance::decode(fixture!("inheritance")), Ok(inheritance));
+    assert_eq!(inheritance.encode(), fixture!("inheritance"));
+    assert_eq!(inheritance.verify(), Ok(()));
 }
 
 #[test]

@@ -10,9 +10,9 @@ mod sample;
 
 use common::{File, Life, header, verify};
 use igor_format::{
-    AgentKey, Checkpoint, Entry, Epoch, FindingKind, Hash, Header, HistoryFile, HistoryReport,
-    Microcents, NodeKey, Offer, OfferError, OfferTerms, Predecessor, PublicKey, Segment,
-    SegmentOpening, Tick, TransferId,
+    AgentKey, CertificateTerms, Checkpoint, Entry, Epoch, FindingKind, Hash, Header, HistoryFile,
+    HistoryReport, Inheritance, InheritanceTerms, Microcents, NodeKey, Offer, OfferError,
+    OfferTerms, Predecessor, PublicKey, Segment, SegmentOpening, Tick, TransferId,
 };
 
 fn node(number: u8) -> NodeKey {
@@ -116,7 +116,7 @@ fn a_change_of_node_under_a_certificate_is_as_it_should_be() {
     let story = Story::new(3);
     let report = story.check(&story.files([1, 2, 2], &[(story.terms, 1)]), &[]);
     assert_eq!(report.certificates.len(), 1);
-    assert_eq!(report.certificates[0].terms, story.terms);
+    assert_eq!(report.certificates[0].terms, CertificateTerms::Offer(story.terms));
 }
 
 #[test]
@@ -193,4 +193,66 @@ fn a_certificate_that_is_none_or_anothers_is_an_error() {
     let mut files = story.files([1, 2, 2], &[(story.terms, 1)]);
     files.last_mut().expect("a file").0 = "0000000009.cert".to_owned();
     story.check(&files, &[("0000000009.cert", FindingKind::OtherName)]);
+}
+
+/// The story from its second checkpoint on, which the agent came with from node 1 to node 2.
+fn inherited(story: &Story) -> (Vec<File>, InheritanceTerms) {
+    let OfferTerms {
+        agent, epoch, tick, budget, checkpoint, module, manifest, source, target, ..
+    } = story.terms;
+    let terms = InheritanceTerms {
+        agent,
+        epoch,
+        tick,
+        budget,
+        checkpoint,
+        module,
+        manifest,
+        source,
+        target,
+    };
+    (story.files([1, 2, 2], &[])[1..4].to_vec(), terms)
+}
+
+#[test]
+fn a_history_may_begin_where_the_agent_was_inherited() {
+    let story = Story::new(3);
+    let (rest, terms) = inherited(&story);
+    let prev = story.checkpoints[0].hash();
+    let begun = FindingKind::BegunElsewhere { prev, source_node: id(1) };
+    let truncated = || FindingKind::TruncatedHead { prev };
+    let sign = |target: u8, terms| {
+        Inheritance::sign(story.life.key(), &node(target), terms).expect("sound terms").encode()
+    };
+    let with = |bytes: Vec<u8>| [rest.clone(), vec![(FILE.to_owned(), bytes)]].concat();
+    let (first, second) = ("0000000001.ckpt", "0000000002.ckpt");
+    let report = story.check(&with(sign(2, terms)), &[(first, begun)]);
+    assert!(report.is_valid());
+    assert_eq!(report.certificates[0].terms, CertificateTerms::Inheritance(terms));
+    assert!(!story.check(&rest, &[(first, truncated())]).is_valid(), "without a certificate");
+    let forged = with(sign(4, terms));
+    story.check(&forged, &[(FILE, FindingKind::BadSignature), (first, truncated())]);
+    let less = Microcents::new(999).expect("an amount");
+    let wrong = with(sign(2, InheritanceTerms { budget: less, ..terms }));
+    let mismatch = FindingKind::CertificateMismatch { checkpoint: terms.checkpoint };
+    story.check(&wrong, &[(first, truncated()), (FILE, mismatch)]);
+    // It explains the one beginning that it names, and no other.
+    let prev = story.checkpoints[1].hash();
+    let cut = with(sign(2, terms)).split_off(1);
+    let mismatch = FindingKind::CertificateMismatch { checkpoint: terms.checkpoint };
+    story.check(&cut, &[(second, FindingKind::TruncatedHead { prev }), (FILE, mismatch)]);
+    let damaged = with([sign(2, terms), vec![0]].concat());
+    let report = verify(&damaged, None);
+    assert!(report.findings.iter().any(|it| it.kind.name() == "unreadable_certificate"));
+    assert!(!report.is_valid());
+}
+
+#[test]
+fn what_came_before_may_lie_beside_what_was_inherited() {
+    let story = Story::new(3);
+    let (_, terms) = inherited(&story);
+    let bytes = Inheritance::sign(story.life.key(), &node(2), terms).expect("sound terms").encode();
+    // Node 4 sealed what came before, and node 1 did not: whoever sends an agent without an offer seals nothing.
+    let files = [story.files([4, 2, 2], &[]), vec![(FILE.to_owned(), bytes)]].concat();
+    assert!(story.check(&files, &[]).is_valid());
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, FindingKind};
-use super::report::{AuditSegmentFacts, CertificateFacts, CheckpointFacts};
+use super::report::{AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts};
 use crate::{Hash, PublicKey};
 
 /// Judges the certificates beside these checkpoints, each after the one it follows, and these segments; returns
@@ -16,17 +16,17 @@ pub(super) fn judge(
     segments: &[AuditSegmentFacts],
     mut certificates: Vec<CertificateFacts>,
 ) -> (Vec<CertificateFacts>, Vec<Finding>) {
-    certificates.sort_by_key(|facts| facts.terms.epoch.major);
+    certificates.sort_by_key(|facts| facts.terms.epoch());
     let mut findings = Vec::new();
     let mut find = |file: &str, kind| findings.push(Finding { file: Some(file.to_owned()), kind });
     for facts in &certificates {
-        let found = facts.terms.agent;
+        let found = facts.terms.agent();
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             find(&facts.file, FindingKind::OtherKey { expected, found });
         }
-        let named = checkpoints.iter().find(|other| other.hash == facts.terms.checkpoint);
+        let checkpoint = facts.terms.checkpoint();
+        let named = checkpoints.iter().find(|other| other.hash == checkpoint);
         if !named.is_some_and(|checkpoint| fits(facts, checkpoint)) {
-            let checkpoint = facts.terms.checkpoint;
             find(&facts.file, FindingKind::CertificateMismatch { checkpoint });
         }
     }
@@ -45,12 +45,12 @@ pub(super) fn judge(
             }
             holder = Some(segment.node);
         }
-        for facts in certificates.iter().filter(|it| it.terms.checkpoint == checkpoint.hash) {
-            if let Some(held_by) = holder.filter(|held_by| *held_by != facts.terms.source) {
-                let source_node = facts.terms.source;
+        for facts in certificates.iter().filter(|it| it.terms.checkpoint() == checkpoint.hash) {
+            if let Some(held_by) = holder.filter(|held_by| is_another(&facts.terms, held_by)) {
+                let source_node = facts.terms.source();
                 find(&facts.file, FindingKind::CertificateOfOther { source_node, held_by });
             }
-            (holder, epoch) = (Some(facts.terms.target), epoch.max(facts.terms.epoch.major));
+            (holder, epoch) = (Some(facts.terms.target()), epoch.max(facts.terms.epoch()));
         }
     }
     (certificates, findings)
@@ -59,6 +59,35 @@ pub(super) fn judge(
 /// Whether a certificate says what the checkpoint that it names says, and begins a later epoch.
 fn fits(facts: &CertificateFacts, checkpoint: &CheckpointFacts) -> bool {
     let (terms, header) = (&facts.terms, &checkpoint.header);
-    (terms.tick, terms.budget, terms.module) == (header.tick, header.budget, header.code_hash)
-        && terms.epoch.major > header.epoch.major
+    (terms.tick(), terms.budget(), terms.module()) == (header.tick, header.budget, header.code_hash)
+        && terms.epoch() > header.epoch.major
+}
+
+/// Whether a source signed that is not `held_by`. What is inherited comes from a node that seals nothing.
+fn is_another(terms: &CertificateTerms, held_by: &PublicKey) -> bool {
+    matches!(terms, CertificateTerms::Offer(terms) if terms.source != *held_by)
+}
+
+/// Says of a life whose earliest checkpoint was inherited that it begins there: nobody here has what came before.
+pub(super) fn explain_beginning(
+    findings: &mut [Finding],
+    agent: Option<PublicKey>,
+    checkpoints: &[CheckpointFacts],
+    certificates: &[CertificateFacts],
+) {
+    for finding in findings {
+        let FindingKind::TruncatedHead { prev } = finding.kind else { continue };
+        let first = checkpoints.iter().find(|facts| finding.file.as_ref() == Some(&facts.file));
+        let Some(first) = first else { continue };
+        let inherited = certificates.iter().find(|facts| {
+            matches!(facts.terms, CertificateTerms::Inheritance(_))
+                && facts.terms.checkpoint() == first.hash
+                && Some(facts.terms.agent()) == agent
+                && fits(facts, first)
+        });
+        if let Some(facts) = inherited {
+            let source_node = facts.terms.source();
+            finding.kind = FindingKind::BegunElsewhere { prev, source_node };
+        }
+    }
 }

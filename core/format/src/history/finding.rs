@@ -6,7 +6,8 @@ use core::fmt;
 use crate::Tick;
 use crate::journal::{SegmentError, SummaryError};
 use crate::{
-    CheckpointError, CheckpointVersion, FundError, Hash, Microcents, OfferError, PublicKey,
+    CheckpointError, CheckpointVersion, FundError, Hash, InheritanceError, Microcents, OfferError,
+    PublicKey,
 };
 
 /// How grave a finding is.
@@ -65,6 +66,9 @@ pub enum FindingKind {
     /// The file is no certificate.
     #[error("{0}")]
     UnreadableCertificate(OfferError),
+    /// The file is a certificate of the other kind, and none that can be read.
+    #[error("{0}")]
+    UnreadableInheritance(InheritanceError),
     /// The checkpoint is of a version without a signature.
     #[error("unsigned entry: version {0} carries no signature")]
     Unsigned(CheckpointVersion),
@@ -84,6 +88,18 @@ pub enum FindingKind {
     TruncatedHead {
         /// The checkpoint it follows.
         prev: Hash,
+    },
+    /// The earliest checkpoint follows one that is not here, as the agent came with it from a node that sends no
+    /// history.
+    #[error(
+        "the history begins where the agent came from {source_node}, a node of the original; what came before, {prev} \
+         last, is not here"
+    )]
+    BegunElsewhere {
+        /// The checkpoint it follows.
+        prev: Hash,
+        /// The node that it came from.
+        source_node: PublicKey,
     },
     /// A checkpoint in the middle follows one that is not here.
     #[error("broken link: follows {prev}, which is missing or was changed")]
@@ -221,6 +237,7 @@ impl FindingKind {
             Self::BadSignature => "bad_signature",
             Self::OtherKey { .. } => "other_key",
             Self::TruncatedHead { .. } => "truncated_head",
+            Self::BegunElsewhere { .. } => "begun_elsewhere",
             Self::BrokenLink { .. } => "broken_link",
             Self::Fork { .. } => "fork",
             Self::TickBackwards { .. } => "tick_backwards",
@@ -230,7 +247,9 @@ impl FindingKind {
             Self::SegmentMissing { .. } => "segment_missing",
             Self::SegmentOrder => "segment_order",
             Self::SegmentUnclosed { .. } => "segment_unclosed",
-            Self::UnreadableCertificate(_) => "unreadable_certificate",
+            Self::UnreadableCertificate(_) | Self::UnreadableInheritance(_) => {
+                "unreadable_certificate"
+            }
             Self::CertificateMismatch { .. } => "certificate_mismatch",
             Self::CertificateOfOther { .. } => "certificate_of_other",
             Self::EpochBackwards { .. } => "epoch_backwards",
@@ -267,12 +286,14 @@ impl FindingKind {
             | Self::SegmentMissing { .. }
             | Self::SegmentOrder
             | Self::UnreadableCertificate(_)
+            | Self::UnreadableInheritance(_)
             | Self::CertificateMismatch { .. }
             | Self::CertificateOfOther { .. }
             | Self::EpochBackwards { .. }
             | Self::Rollback { .. } => Severity::Error,
             Self::SaveInterrupted
             | Self::HeadNotArchived
+            | Self::BegunElsewhere { .. }
             | Self::FundUnapplied { .. }
             | Self::FundRepeated { .. }
             | Self::SegmentUnclosed { .. }

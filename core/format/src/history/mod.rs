@@ -16,12 +16,12 @@ mod report;
 pub use finding::{Finding, FindingKind, Severity};
 pub use name::{HistoryFile, HistoryFileError};
 pub use report::{
-    AuditSegmentFacts, CertificateFacts, CheckpointFacts, FundFacts, HistoryReport, HistorySegment,
-    SignatureStatus, SummaryFacts,
+    AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts, FundFacts,
+    HistoryReport, HistorySegment, SignatureStatus, SummaryFacts,
 };
 
 use crate::journal::{Segment, SegmentError, SegmentSummary, SummaryError};
-use crate::{Checkpoint, Did, FundRecord, Offer, VerifyError};
+use crate::{Checkpoint, Did, Domain, FundRecord, Inheritance, Offer, VerifyError};
 
 /// Collects the files of one history and judges them together.
 #[derive(Debug)]
@@ -98,10 +98,12 @@ impl HistoryVerifier {
         report.findings.extend(findings);
         let (certificates, findings) =
             certificate::judge(key, &report.checkpoints, &segments, certificates);
+        report.findings.extend(findings);
+        let (findings, checkpoints) = (&mut report.findings, &report.checkpoints);
+        certificate::explain_beginning(findings, key, checkpoints, &certificates);
         report.certificates = certificates;
         report.audit_segments = segments;
         report.summary = summary;
-        report.findings.extend(findings);
         report
     }
 
@@ -180,15 +182,21 @@ impl HistoryVerifier {
     }
 
     fn add_certificate(&mut self, file: &str, bytes: &[u8]) {
-        let offer = match Offer::decode(bytes) {
-            Ok(offer) => offer,
-            Err(error) => return self.find(file, FindingKind::UnreadableCertificate(error)),
+        let read = if bytes.starts_with(Domain::Inheritance.tag()) {
+            Inheritance::decode(bytes)
+                .map_err(FindingKind::UnreadableInheritance)
+                .map(|it| (CertificateTerms::Inheritance(*it.terms()), it.verify()))
+        } else {
+            Offer::decode(bytes)
+                .map_err(FindingKind::UnreadableCertificate)
+                .map(|offer| (CertificateTerms::Offer(*offer.terms()), offer.verify()))
         };
-        if offer.verify().is_err() {
-            return self.find(file, FindingKind::BadSignature);
-        }
-        let terms = *offer.terms();
-        if file.parse() != Ok(HistoryFile::Certificate { epoch: terms.epoch.major }) {
+        let terms = match read {
+            Ok((terms, Ok(()))) => terms,
+            Ok((_, Err(_))) => return self.find(file, FindingKind::BadSignature),
+            Err(kind) => return self.find(file, kind),
+        };
+        if file.parse() != Ok(HistoryFile::Certificate { epoch: terms.epoch() }) {
             self.find(file, FindingKind::OtherName);
         }
         self.certificates.push(CertificateFacts { file: file.to_owned(), terms });

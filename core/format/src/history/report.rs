@@ -4,7 +4,8 @@
 use super::finding::{Finding, Severity};
 use crate::journal::{CollectedSegment, Predecessor, SegmentClosing};
 use crate::{
-    CheckpointVersion, Did, Funding, Hash, Header, Microcents, OfferTerms, PublicKey, Tick,
+    CheckpointVersion, Did, Funding, Hash, Header, InheritanceTerms, Microcents, OfferTerms,
+    PublicKey, Tick,
 };
 
 /// What a checkpoint's signature is worth.
@@ -93,8 +94,83 @@ pub struct SummaryFacts {
 pub struct CertificateFacts {
     /// The file it was read from.
     pub file: String,
-    /// What agent and source signed.
-    pub terms: OfferTerms,
+    /// What was signed.
+    pub terms: CertificateTerms,
+}
+
+/// What a certificate states, and who signed that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateTerms {
+    /// An offer: agent and source signed it.
+    Offer(OfferTerms),
+    /// An inheritance: agent and target signed it.
+    Inheritance(InheritanceTerms),
+}
+
+impl CertificateTerms {
+    /// Whose certificate it is.
+    pub const fn agent(&self) -> PublicKey {
+        match self {
+            Self::Offer(terms) => terms.agent,
+            Self::Inheritance(terms) => terms.agent,
+        }
+    }
+
+    /// The epoch that began.
+    pub const fn epoch(&self) -> u64 {
+        match self {
+            Self::Offer(terms) => terms.epoch.major,
+            Self::Inheritance(terms) => terms.epoch.major,
+        }
+    }
+
+    /// The agent's last tick at the source.
+    pub const fn tick(&self) -> Tick {
+        match self {
+            Self::Offer(terms) => terms.tick,
+            Self::Inheritance(terms) => terms.tick,
+        }
+    }
+
+    /// The budget that went with it.
+    pub const fn budget(&self) -> Microcents {
+        match self {
+            Self::Offer(terms) => terms.budget,
+            Self::Inheritance(terms) => terms.budget,
+        }
+    }
+
+    /// The hash of the checkpoint that the agent passed with.
+    pub const fn checkpoint(&self) -> Hash {
+        match self {
+            Self::Offer(terms) => terms.checkpoint,
+            Self::Inheritance(terms) => terms.checkpoint,
+        }
+    }
+
+    /// The hash of the module.
+    pub const fn module(&self) -> Hash {
+        match self {
+            Self::Offer(terms) => terms.module,
+            Self::Inheritance(terms) => terms.module,
+        }
+    }
+
+    /// The node that gave the agent away.
+    pub const fn source(&self) -> PublicKey {
+        match self {
+            Self::Offer(terms) => terms.source,
+            Self::Inheritance(terms) => terms.source,
+        }
+    }
+
+    /// The node that took it.
+    pub const fn target(&self) -> PublicKey {
+        match self {
+            Self::Offer(terms) => terms.target,
+            Self::Inheritance(terms) => terms.target,
+        }
+    }
 }
 
 /// Checkpoints that follow each other and are of one module.

@@ -3,9 +3,11 @@
 
 use igor_core::format::migrate::{AgentPackage, AgentTransfer, MigrateMessage, ReplayData};
 use igor_core::format::{
-    AgentId, AgentKey, AgentRecord, BillItem, Carry, Checkpoint, Hash, Head, MeterName, Part,
-    Predecessor, Seq, Standing, decode_identity,
+    AgentId, AgentKey, AgentRecord, BillItem, Carry, Checkpoint, Epoch, Hash, Head, Inheritance,
+    InheritanceTerms, MeterName, NodeKey, Part, Predecessor, Seq, Standing, decode_identity,
 };
+use igor_core::handoff::Custody;
+use igor_core::transport::NodeId;
 use igor_core::{Limits, Storage, prepare};
 
 use super::Rejection;
@@ -169,13 +171,35 @@ impl Inherited {
         self.major
     }
 
-    /// The agent. No offer stands for it.
+    /// The agent, which the node of the key `me` takes from `source` with this custody. No offer stands for it,
+    /// so the node certifies by itself how it came.
     ///
     /// # Errors
-    /// When its checkpoint cannot be read, of which that was checked.
-    pub fn complete(self) -> Result<Complete, Rejection> {
+    /// When the custody is none under which this agent can be held here.
+    pub fn complete(
+        self,
+        me: &NodeKey,
+        source: NodeId,
+        custody: &Custody,
+    ) -> Result<Complete, Rejection> {
         let Self { staged, key, .. } = self;
-        Ok(staged.inherit(key)?)
+        let Expected { agent, tick, budget, module, manifest, .. } = *staged.expected();
+        let epoch = Epoch { major: custody.decided, generation: 0 };
+        let (source, target) = (source.public_key(), me.public_key());
+        let checkpoint = staged.checkpoint();
+        let terms = InheritanceTerms {
+            agent,
+            epoch,
+            tick,
+            budget,
+            checkpoint,
+            module,
+            manifest,
+            source,
+            target,
+        };
+        let inheritance = Inheritance::sign(&key, me, terms)?;
+        Ok(staged.inherit(&inheritance, key)?)
     }
 }
 

@@ -2,7 +2,9 @@
 //! texts whether to try again. And the answer that says so.
 
 use igor_core::format::migrate::{AgentStarted, MigrateError, MigrateMessage};
-use igor_core::format::{AgentIdError, CheckpointError, IdentityError, ManifestError, RefusalCode};
+use igor_core::format::{
+    AgentIdError, CheckpointError, IdentityError, InheritanceError, ManifestError, RefusalCode,
+};
 
 use crate::handoff::package::{InventoryError, Refusal};
 use crate::program::LoadError;
@@ -38,6 +40,9 @@ pub enum Rejection {
     /// It is larger than this node allows.
     #[error("the agent consists of {0}")]
     TooMuch(#[from] InventoryError),
+    /// How it came cannot be certified.
+    #[error(transparent)]
+    Uncertified(#[from] InheritanceError),
     /// Its epoch leaves no room, or is made up.
     #[error("major version {0} is out of range")]
     MajorVersion(u64),
@@ -77,7 +82,9 @@ impl Rejection {
             Self::Unproven(_) | Self::Divergence { .. } => RefusalCode::Replay,
             Self::Refusal(refusal) => refusal.code(),
             Self::Turned { code, .. } => *code,
-            Self::Message(_) | Self::Name(_) | Self::IdentityMissing => RefusalCode::Unsupported,
+            Self::Message(_) | Self::Name(_) | Self::IdentityMissing | Self::Uncertified(_) => {
+                RefusalCode::Unsupported
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! the calling thread needs the stack that the engine asks for.
 
 use igor_core::format::{
-    AgentKey, AgentRecord, BillItem, Checkpoint, EpochReceipt, Hash, HistoryReport, Offer,
+    AgentKey, AgentRecord, BillItem, Checkpoint, EpochReceipt, Hash, HistoryReport, Inheritance,
     OfferTerms, Part, Tick, decode_receipts,
 };
 use igor_core::handoff::VerifiedOffer;
@@ -24,8 +24,8 @@ pub struct Complete {
     pub(super) custody: Version,
     pub(super) footing: Footing,
     pub(super) key: AgentKey,
-    /// What it was taken under; nothing for an agent of the original.
-    pub(super) offer: Option<Offer>,
+    /// What it is taken under: the epoch that begins, and the bytes of the certificate.
+    pub(super) certificate: (u64, Vec<u8>),
     pub(super) record: AgentRecord,
     pub(super) checkpoint: Checkpoint,
     /// The place of the checkpoint in the history.
@@ -75,14 +75,14 @@ impl Staged {
             }
         }
         let Self { expected, known, custody, footing, holds, .. } = self;
-        let offer = Some(*offer.offer());
+        let certificate = (offer.epoch(), offer.offer().encode());
         Ok(Complete {
             expected,
             known,
             custody,
             footing,
             key,
-            offer,
+            certificate,
             record,
             checkpoint,
             place,
@@ -92,25 +92,34 @@ impl Staged {
         })
     }
 
-    /// The agent as it was announced, for which no offer stands.
-    pub(crate) fn inherit(self, key: AgentKey) -> Result<Complete, Refusal> {
+    /// The hash of the checkpoint that it was announced with.
+    pub(crate) fn checkpoint(&self) -> Hash {
+        Hash::of(&self.checkpoint)
+    }
+
+    /// The agent as it was announced, for which no offer stands: this is its certificate.
+    pub(crate) fn inherit(
+        self,
+        inheritance: &Inheritance,
+        key: AgentKey,
+    ) -> Result<Complete, Refusal> {
         let Self { expected, known, custody, footing, last, checkpoint, receipts, holds, .. } =
             self;
         let checkpoint = decode(&checkpoint, footing.granted.limits.state_bytes_max)?;
         let record = footing.granted.record.clone();
         let receipts = read_receipts(receipts.as_deref());
-        let (offer, news, place) = (None, Vec::new(), last.place);
+        let certificate = (inheritance.terms().epoch.major, inheritance.encode());
         Ok(Complete {
             expected,
             known,
             custody,
             footing,
             key,
-            offer,
+            certificate,
             record,
             checkpoint,
-            place,
-            news,
+            place: last.place,
+            news: Vec::new(),
             receipts,
             holds,
         })

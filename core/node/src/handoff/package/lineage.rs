@@ -57,6 +57,8 @@ pub(super) fn judge(life: &Life<'_>) -> Result<HistoryReport, Refusal> {
 fn is_fine(finding: &Finding, life: &Life<'_>, report: &HistoryReport) -> bool {
     match (&finding.kind, life.beginning) {
         (FindingKind::TruncatedHead { .. }, Beginning::Any) => true,
+        // Who was born on a node of igor was never inherited before that.
+        (FindingKind::BegunElsewhere { .. }, Beginning::First) => false,
         (FindingKind::TruncatedHead { .. }, Beginning::After(first, _)) => {
             report.checkpoints.first().is_some_and(|facts| facts.hash == first)
         }

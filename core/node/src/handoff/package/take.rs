@@ -39,10 +39,9 @@ impl Complete {
         for (item, bytes) in &self.news {
             group = group.put(key_of(item, &agent), bytes.clone(), Precondition::Always);
         }
-        if let Some(offer) = &self.offer {
-            let certificate = Key::Certificate(agent.clone(), offer.terms().epoch.major);
-            group = group.put(certificate, offer.encode(), Precondition::Always);
-        }
+        let (epoch, certificate) = &self.certificate;
+        let key = Key::Certificate(agent.clone(), *epoch);
+        group = group.put(key, certificate.clone(), Precondition::Always);
         let record = self.record_here(me).encode();
         group = group.put(Key::Record(agent.clone()), record, Precondition::Always);
         if self.known.log_start < self.known.log_end {

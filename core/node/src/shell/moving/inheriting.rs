@@ -8,7 +8,7 @@ use std::sync::Arc;
 use igor_core::format::migrate::MigrateError;
 use igor_core::format::{AgentId, MeterName, RefusalCode, TransferId};
 use igor_core::gas::CancelFlag;
-use igor_core::handoff::{Event, Message, WriteFailed};
+use igor_core::handoff::{Custody, Event, Message, WriteFailed};
 use igor_core::transport::{NodeId, ReadHalf, Stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -18,9 +18,9 @@ use super::desk::{Ear, Input, Moves, Said, code_of};
 use super::listening::Door;
 use super::taking::take;
 use crate::event::{Came, Declined, RunEvent};
+use crate::handoff::Heard;
 use crate::handoff::original::{Inherited, Parcel, Rejection, answer, transfer_bytes_max};
-use crate::handoff::package::{Expected, Known, Refusal};
-use crate::handoff::{Heard, Whereabouts};
+use crate::handoff::package::{Expected, Known, Refusal, Taken};
 use crate::shell::on_guest_stack;
 use crate::shell::wire::{WireError, read_object, write_line};
 use crate::wire::Close;
@@ -213,30 +213,14 @@ impl Delivery {
     async fn take(&mut self, inherited: Inherited, expected: &Expected) -> Result<(), Broken> {
         let (transfer, source) = (self.transfer, self.peer.public_key());
         let epoch_min = inherited.epoch_min();
-        let complete = match inherited.complete() {
-            Ok(complete) => complete,
-            Err(rejection) => {
-                self.happened(expected, Event::NotPrepared(transfer));
-                return Err(rejection.into());
-            }
-        };
         self.happened(expected, Event::Prepared(transfer));
         self.happened(expected, Event::Inherit { transfer, source, epoch_min });
-        let (mut complete, mut taken) = (Some(complete), None);
+        let (mut inherited, mut taken) = (Some(inherited), None);
         while let Some(said) = self.said.recv().await {
             match said {
                 Said::Take(whereabouts) => {
-                    let Whereabouts { custody, .. } = *whereabouts;
-                    let premises = &*self.door.premises;
-                    let (event, written) = take(premises, complete.take(), &custody).await;
-                    self.happened(expected, event.clone());
-                    match written {
-                        Ok(written) => taken = Some(written),
-                        Err(_) if event == Event::Written(Err(WriteFailed::InDoubt)) => {
-                            return Err(Broken::InDoubt);
-                        }
-                        Err(problem) => return Err(turned(RefusalCode::Internal, &problem).into()),
-                    }
+                    let custody = whereabouts.custody;
+                    taken = Some(self.write(inherited.take(), &custody, expected).await?);
                 }
                 Said::Tick => {
                     if let Some(taken) = taken.take() {
@@ -251,6 +235,30 @@ impl Delivery {
             }
         }
         Err(turned(RefusalCode::Held, "the agent came in another way meanwhile").into())
+    }
+
+    /// Makes it durable that the agent is this node's, with the certificate of how it came.
+    async fn write(
+        &self,
+        inherited: Option<Inherited>,
+        custody: &Custody,
+        expected: &Expected,
+    ) -> Result<Taken, Broken> {
+        let premises = &*self.door.premises;
+        let complete = inherited.map(|it| it.complete(premises.key(), self.peer, custody));
+        let (complete, why) = match complete.transpose() {
+            Ok(complete) => (complete, None),
+            Err(rejection) => (None, Some(rejection)),
+        };
+        let (event, written) = take(premises, complete, custody).await;
+        let is_in_doubt = event == Event::Written(Err(WriteFailed::InDoubt));
+        self.happened(expected, event);
+        match (written, why) {
+            (Ok(taken), _) => Ok(taken),
+            (Err(_), _) if is_in_doubt => Err(Broken::InDoubt),
+            (Err(_), Some(rejection)) => Err(rejection.into()),
+            (Err(problem), None) => Err(turned(RefusalCode::Internal, &problem).into()),
+        }
     }
 
     fn happened(&self, expected: &Expected, event: Event) {
