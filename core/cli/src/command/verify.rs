@@ -1,6 +1,8 @@
 //! `igor verify`: does a history prove an agent's life? It hands the files to igor-format, which
 //! judges them, and reports. It takes no lock and changes nothing.
 
+mod handovers;
+
 use std::io;
 use std::path::Path;
 
@@ -9,6 +11,7 @@ use igor_core::format::{Finding, HistoryReport, HistorySegment, HistoryVerifier,
 use igor_node::audit::Files;
 use serde::Serialize;
 
+use self::handovers::Handover;
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
 use crate::folder::Folder;
@@ -58,6 +61,7 @@ struct Body {
     segments: Vec<SegmentBody>,
     audit: AuditBody,
     funds: Vec<FundBody>,
+    handovers: Vec<Handover>,
     findings: Vec<Line>,
 }
 
@@ -121,6 +125,7 @@ impl Body {
                     applied: fund.applied,
                 })
                 .collect(),
+            handovers: handovers::of(report),
             findings,
         }
     }
@@ -203,6 +208,10 @@ fn as_text(body: &Body) -> String {
         report.push_str(&format!(
             "  wasm {wasm_hash}\n    ticks {first_tick} to {last_tick}, checkpoints: {checkpoints}\n"
         ));
+    }
+    if !body.handovers.is_empty() {
+        report.push_str(&format!("Handovers: {}\n", body.handovers.len()));
+        report.extend(body.handovers.iter().map(Handover::text));
     }
     report.push_str(if body.valid { "VALID\n" } else { "INVALID\n" });
     for Line { severity, file, message, .. } in &body.findings {

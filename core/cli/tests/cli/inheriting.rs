@@ -211,9 +211,27 @@ fn an_agent_of_the_original_is_taken_and_ticks_and_its_history_can_be_judged() {
     judged(&place, &sender);
 }
 
-/// With what it left at the sender the agent's history is whole.
+/// The agent's history begins where it came, as its certificate says; with what it left at the sender it is whole.
 fn judged(place: &Place, sender: &Sender) {
     let history = place.path("data/history").join(NAME);
+    let dir = history.to_str().expect("UTF-8");
+    let module = place.prebuilt(NAME);
+    let audit = || ask(["audit", dir, "--wasm", &module, "--output", "json"]).document();
+    let verified = place.verify(NAME).document();
+    assert_eq!((&verified["valid"], &verified["first_tick"]), (&true.into(), &5.into()));
+    assert_eq!(verified["findings"][0]["kind"], "begun_elsewhere", "{verified:#}");
+    let handover = &verified["handovers"][0];
+    assert_eq!((&handover["kind"], &handover["valid"]), (&"inheritance".into(), &true.into()));
+    assert_eq!((&handover["epoch"], &handover["tick"]), (&4.into(), &5.into()));
+    let source = NodeKey::from_seed(&[9; 32]).public_key().to_string();
+    assert_eq!(handover["source"], source.as_str());
+    let audited = audit();
+    assert_eq!(audited["refutations"], serde_json::json!([]), "{audited:#}");
+    assert_eq!(audited["verdict"], "partly_proven");
+    let certificate = history.join("0000000004.cert");
+    let certificate = certificate.to_str().expect("UTF-8");
+    let shown = ask(["inspect", certificate, "--output", "json"]).document();
+    assert_eq!((&shown["form"], &shown["signature"]), (&"inheritance".into(), &"valid".into()));
     for (path, bytes) in snapshot(&sender.history()) {
         let name = path.file_name().expect("a name");
         let is_checkpoint = name.to_str().is_some_and(HistoryFile::is_checkpoint);
@@ -223,10 +241,8 @@ fn judged(place: &Place, sender: &Sender) {
     }
     let verified = place.verify(NAME).document();
     assert_eq!((&verified["valid"], &verified["first_tick"]), (&true.into(), &0.into()));
-    let dir = history.to_str().expect("UTF-8");
-    let module = place.prebuilt(NAME);
-    let audited = ask(["audit", dir, "--wasm", &module, "--output", "json"]);
-    let document = audited.document();
+    assert_eq!(verified["findings"], serde_json::json!([]));
+    let document = audit();
     assert_eq!(document["verdict"], "partly_proven", "{document:#}");
     assert_eq!(document["refutations"], serde_json::json!([]));
     assert_eq!(document["proven"][0]["after"], 5, "{document:#}");

@@ -14,6 +14,7 @@ mod ends;
 mod export;
 mod fund;
 mod gc;
+mod handovers;
 mod inheriting;
 mod inspect;
 mod lease;

@@ -1,6 +1,7 @@
 //! `igor inspect`: what one of igor's files holds. It reads that file and, if asked, the module; it
 //! takes no lock, changes nothing, and of a private key shows the public part only.
 
+mod handoff;
 mod journal;
 
 use std::fs::File;
@@ -26,8 +27,11 @@ const DUMP_BYTES_MAX: usize = 256;
 /// The largest file that is read, in bytes. An audit segment has as many as its records.
 const BYTES_MAX: u64 = 1 << 30;
 
+/// What every custody begins with, of whatever version.
+const CUSTODY: &[u8] = b"igor/custody/";
+
 const NOT_OURS: &str = "Give a checkpoint (.checkpoint, .ckpt), an audit segment (.seg), a summary (.sum), \
-                        a fund record (.rec), an identity or an agent record.";
+                        a fund record (.rec), a certificate (.cert), a custody, an identity or an agent record.";
 const DAMAGED: &str = "The file is damaged or a later igor wrote it; an earlier checkpoint may lie in the \
                        agent's history folder.";
 
@@ -44,6 +48,11 @@ pub(crate) fn run(args: &InspectArgs, output: &Output) -> Result<Exit, Problem> 
         Some(b"igar") => agent_record(args, &bytes, output),
         _ if bytes.starts_with(Domain::Segment.tag()) => journal::segment(args, &bytes, output),
         _ if bytes.starts_with(Domain::Summary.tag()) => journal::summary(args, &bytes, output),
+        _ if bytes.starts_with(Domain::Offer.tag()) => handoff::offer(args, &bytes, output),
+        _ if bytes.starts_with(Domain::Inheritance.tag()) => {
+            handoff::inheritance(args, &bytes, output)
+        }
+        _ if bytes.starts_with(CUSTODY) => handoff::custody(args, &bytes, output),
         Some(b"igor") => fund_record(args, &bytes, output),
         Some([64, 0, 0, 0]) => identity(args, &bytes, output),
         _ => Err(not_ours(args)),
