@@ -6,6 +6,7 @@
 
 mod javascript;
 mod python;
+mod site;
 mod tools;
 
 use std::sync::Arc;
@@ -46,9 +47,13 @@ impl Drop for Host {
 }
 
 /// A node's access to others.
-fn node(transport: &str, seed: u8) -> Arc<dyn Transport> {
-    let key = Arc::new(NodeKey::from_seed(&[seed; 32]));
-    let context = Context::new("nowhere", Limits::default()).with_node_key(key);
+fn node(name: &str, seed: u8) -> Arc<dyn Transport> {
+    transport(name, &Arc::new(NodeKey::from_seed(&[seed; 32])))
+}
+
+/// The same for the node of this key.
+fn transport(transport: &str, key: &Arc<NodeKey>) -> Arc<dyn Transport> {
+    let context = Context::new("nowhere", Limits::default()).with_node_key(Arc::clone(key));
     let section = ConfigSection::empty(format!("transport.{transport}"));
     Registry::<dyn Transport>::linked().unwrap().build(transport, &section, &context).unwrap()
 }
