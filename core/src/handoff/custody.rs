@@ -107,6 +107,10 @@ impl Custody {
 }
 
 impl Holding {
+    /// The original's name of the state in which an agent ticks while its move is prepared. Nothing of it is
+    /// durable.
+    pub const INITIATED: &str = "HANDOFF_INITIATED";
+
     /// The original's name of the state; `None` if the agent is not here and never was.
     pub const fn name(&self) -> Option<&'static str> {
         match self {

@@ -14,7 +14,9 @@ use crate::args::{
     Common, ControlArgs, LogsArgs, OneAgentArgs, PlaceArgs, RmArgs, StartArgs, StopArgs,
 };
 use crate::control::client::{Client, path_of};
-use crate::control::wire::{self, Listing, LogKind, LogLine, Logs, Removed, State, Status};
+use crate::control::wire::{
+    self, Listing, LogKind, LogLine, Logs, Ownership, Removed, State, Status,
+};
 use crate::exit::Exit;
 use crate::output::{Format, Output, SCHEMA};
 use crate::problem::Problem;
@@ -204,6 +206,7 @@ fn status_text(status: &Status) -> String {
     };
     add("Detail", status.detail.clone());
     add("DID", status.did.clone());
+    add("Ownership", status.ownership.as_ref().map(ownership_text));
     add("Tick", Some(status.tick.to_string()));
     add("Budget", Some(units(status.budget)));
     add("Price", status.price.map(|price| format!("{} per second", units(price))));
@@ -213,6 +216,12 @@ fn status_text(status: &Status) -> String {
     let at = status.checkpoint_tick.unwrap_or_default();
     add("Checkpoint", checkpoint.map(|hash: String| format!("at tick {at}, {hash}")));
     text::fields(&rows)
+}
+
+fn ownership_text(ownership: &Ownership) -> String {
+    let Ownership { state, epoch, node_id } = ownership;
+    let to = node_id.as_ref().map_or(String::new(), |node| format!(", to {node}"));
+    format!("{state}, epoch {epoch}{to}")
 }
 
 fn state_text(status: &Status) -> String {

@@ -158,7 +158,7 @@ async fn perform(
             let wire::Migrate { to, prewarm } = parse(body)?;
             json(StatusCode::OK, &station.migrate(&agent, to, prewarm).await?)
         }
-        _ => said(&station.known.status(&agent)?),
+        _ => said(&station.status(&agent).await?),
     })
 }
 

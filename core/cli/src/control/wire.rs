@@ -57,6 +57,19 @@ pub(crate) struct Status {
     /// How far it has got on its way to another node.
     #[serde(default)]
     pub(crate) sending: Option<Sending>,
+    /// Who holds it; only of an agent that is asked for alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ownership: Option<Ownership>,
+}
+
+/// Who holds an agent, as far as this node knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ownership {
+    /// By the original's names.
+    pub(crate) state: String,
+    pub(crate) epoch: u64,
+    /// The node that it was offered or given to.
+    pub(crate) node_id: Option<String>,
 }
 
 /// How much of an agent was sent to another node.

@@ -40,6 +40,7 @@ impl Entry {
             checkpoint_tick: None,
             checkpoint: None,
             sending: None,
+            ownership: None,
         };
         Self { status, log: Log::default(), changes: watch::Sender::new(0) }
     }

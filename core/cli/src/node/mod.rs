@@ -9,6 +9,7 @@ pub(crate) mod log;
 mod moving;
 mod network;
 mod original;
+mod ownership;
 mod peering;
 mod scribe;
 pub(crate) mod station;

@@ -25,6 +25,7 @@ mod network;
 mod node;
 mod nodes;
 mod original;
+mod ownership;
 mod prove;
 mod recover;
 mod refusals;

@@ -113,6 +113,7 @@ pub(super) enum Input {
     Enter(NodeId, TransferId, oneshot::Sender<Result<(), Shut>>),
     Leave(TransferId),
     IsBarred(NodeId, oneshot::Sender<bool>),
+    IsLeaving(AgentId, oneshot::Sender<bool>),
     /// No inquiry about the agent is under way any more.
     Inquired(PublicKey),
 }
@@ -164,6 +165,11 @@ impl Moves {
         self.tell(Input::Give { name, target, place, begun, ended });
         answer.await.map_err(|_| MoveError::Ends)??;
         Ok(outcome)
+    }
+
+    /// Whether an agent is being given away, or tried to be.
+    pub async fn is_leaving(&self, agent: &AgentId) -> bool {
+        self.ask(|answer| Input::IsLeaving(agent.clone(), answer)).await == Some(true)
     }
 
     /// Lets an agent stay, if that can still be decided here.
@@ -275,6 +281,9 @@ impl Desk {
             Input::Leave(transfer) => self.handoffs.leave(transfer),
             Input::IsBarred(peer, answer) => {
                 let _ = answer.send(self.handoffs.is_barred(now_ns, peer));
+            }
+            Input::IsLeaving(name, answer) => {
+                let _ = answer.send(self.attempts.contains_key(&name));
             }
             Input::Inquired(agent) => {
                 self.inquiries.remove(&agent);
