@@ -50,9 +50,10 @@ fn certificates_and_custodies_say_where_an_agent_was_and_is() {
         );
         let signed = (&handover["signed_by"], &handover["valid"]);
         assert_eq!(signed, (&serde_json::json!(["agent", "source"]), &true.into()));
-        // Who moves goes on paying what it paid.
-        let prices = (&handover["source_price"], &handover["target_price"]);
-        assert!(prices.0.is_i64() && prices.1.is_i64(), "{handover:#}");
+        // The agent pays what its holder asks.
+        let asked = [1_000, 2_000];
+        assert_eq!(handover["source_price"], asked[from], "{handover:#}");
+        assert_eq!(handover["target_price"], asked[to], "{handover:#}");
     }
     let history = here.path("data/history/heartbeat");
     let text = ask(["verify", history.to_str().expect("UTF-8")]).done();
