@@ -97,6 +97,11 @@ limits! {
     question_ns_max: 10_000_000_000, 60_000_000_000;
     /// Bytes of a second that a peer has to send while it sends. Enforced by the frame reader.
     wire_bytes_per_second_min: 64 << 10, 16 << 20;
+    /// Bytes that are kept of what arrives from other nodes: agents, their bills, and messages that have not
+    /// arrived whole. Enforced at the node's door.
+    inbound_bytes_max: 256 << 20, 4 << 30;
+    /// The same, of one other node.
+    inbound_bytes_per_peer_max: 128 << 20, 4 << 30;
     /// Connections of a node to others, whoever began them. Enforced by each transport.
     connections_max: 256, 4_096;
     /// Connections with one other node, whoever began them. Enforced by each transport.

@@ -7,5 +7,6 @@ mod made_up;
 mod objects;
 mod parts;
 mod questions;
+mod room;
 mod slow;
 mod support;

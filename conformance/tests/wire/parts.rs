@@ -31,7 +31,7 @@ fn bill() -> Vec<BillItem> {
     (0..).zip(parts()).map(item).collect()
 }
 
-fn prepare() -> Prepare {
+pub(crate) fn prepare() -> Prepare {
     Prepare {
         transfer: TransferId::from_bytes([1; 16]),
         agent: AgentKey::from_seed(&[3; 32]).public_key(),

@@ -11,6 +11,7 @@ mod frame;
 mod object;
 mod patience;
 mod price;
+mod room;
 
 use igor_core::transport::{ProtocolId, TransportError};
 
@@ -25,6 +26,7 @@ pub use price::{
     LINE_BYTES_MAX, PriceError, PriceReply, PriceRequest, read_reply, read_request, write_reply,
     write_request,
 };
+pub use room::{NoRoom, Place, Room};
 
 /// What is asked by a ping, and the whole of it.
 pub const PING: [u8; 4] = *b"ping";

@@ -11,6 +11,7 @@ use igor_core::storage::StorageError;
 use super::InventoryError;
 use crate::audit::{Gap, Refuted};
 use crate::program::LoadError;
+use crate::wire::NoRoom;
 
 /// Why an agent is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -169,8 +170,8 @@ pub enum Refusal {
     #[error(transparent)]
     Key(#[from] SealedKeyError),
     /// There is no room for it at present.
-    #[error("there is no room for it at present")]
-    Busy,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// This node failed while it looked at it.
     #[error("this node failed while it looked at it")]
     Failed,
@@ -193,7 +194,7 @@ impl Refusal {
             | Self::Manifest(ManifestError::TooLarge { .. }) => RefusalCode::Size,
             Self::Hash(_) | Self::Part { .. } | Self::Differs { .. } => RefusalCode::Hash,
             Self::Signature { .. } | Self::Key(_) => RefusalCode::Signature,
-            Self::Busy => RefusalCode::Busy,
+            Self::NoRoom(_) => RefusalCode::Busy,
             Self::Lineage { .. } | Self::Fork { .. } => RefusalCode::Lineage,
             Self::Refuted(_) | Self::Unproven(_) => RefusalCode::Replay,
             Self::Stale { .. } | Self::Epoch { .. } => RefusalCode::Stale,

@@ -11,7 +11,6 @@ use igor_core::format::{
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::{Event, Message, VerifiedOffer};
 use igor_core::transport::NodeId;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::desk::{Ear, Input, Moves, Said, code_of};
@@ -26,6 +25,7 @@ use crate::handoff::package::{
 };
 use crate::handoff::{Heard, Whereabouts};
 use crate::shell::on_guest_stack;
+use crate::shell::wire::WireError;
 
 /// Serves a stream on which another node speaks of an agent.
 pub(super) async fn serve(door: Arc<Door>, mut talk: Talk) {
@@ -137,8 +137,8 @@ impl<'a> Arrival<'a> {
             }
         }
         let prepared = self.prepare(items).await;
-        let (staged, room) = match prepared {
-            Ok(prepared) => prepared,
+        let staged = match prepared {
+            Ok(staged) => staged,
             Err(Broken::Refused(refusal)) => {
                 self.happened(Event::NotPrepared(self.transfer()));
                 self.strike_if_foul(&refusal);
@@ -166,9 +166,7 @@ impl<'a> Arrival<'a> {
             }
         };
         let completed = self.complete(staged, &offer, &sealed_key, news).await;
-        let result = self.decide(offer, completed).await;
-        drop(room);
-        result
+        self.decide(offer, completed).await
     }
 
     /// What the desk says, if it took the message in.
@@ -185,14 +183,11 @@ impl<'a> Arrival<'a> {
     }
 
     /// Receives what is lacking here, checks it, and makes it durable.
-    async fn prepare(
-        &mut self,
-        items: Vec<BillItem>,
-    ) -> Result<(Staged, OwnedSemaphorePermit), Broken> {
+    async fn prepare(&mut self, items: Vec<BillItem>) -> Result<Staged, Broken> {
         let premises = Arc::clone(&self.door.premises);
         let (storage, limits) = (&premises.node().storage.0, premises.limits());
         let inventory = Inventory::new(items, limits).map_err(Refusal::from)?;
-        let room = self.door.room(inventory.bytes()).ok_or(Refusal::Busy)?;
+        self.talk.keep(inventory.bytes()).map_err(no_room)?;
         let known = Known::read(&**storage, &self.expected, &inventory).await?;
         known.check(&self.expected)?;
         let wanted: Vec<_> = known.lacks(&inventory).into_iter().map(|item| (item, 0)).collect();
@@ -209,7 +204,7 @@ impl<'a> Arrival<'a> {
             examine(expected, package, known, &receiving)
         });
         let examined = examined.await.map_err(|_| Refusal::Failed)??;
-        Ok((stage(&**storage, examined).await?, room))
+        Ok(stage(&**storage, examined).await?)
     }
 
     async fn receive_parts(
@@ -224,7 +219,7 @@ impl<'a> Arrival<'a> {
 
     async fn receive_offer(&mut self) -> Result<(VerifiedOffer, SealedKey, Package), TalkError> {
         let due = "an offer";
-        let (offer, sealed_key, bill) = match self.talk.receive(due).await? {
+        let (offer, sealed_key, bill) = match self.talk.receive_at_once(due).await? {
             Wire::Offer { offer, sealed_key, bill } => (offer, sealed_key, bill),
             other => return Err(TalkError::OutOfTurn { found: other.name(), due }),
         };
@@ -238,6 +233,7 @@ impl<'a> Arrival<'a> {
         let foul = |refusal: Refusal| TalkError::Parts(refusal.to_string());
         let inventory = Inventory::new(bill.clone(), self.door.premises.limits());
         let inventory = inventory.map_err(|error| foul(error.into()))?;
+        self.talk.keep(inventory.bytes())?;
         let wanted: Vec<_> = inventory.distinct().into_iter().map(|item| (item, 0)).collect();
         let mut package = Package::new(inventory);
         match self.receive_parts(&bill, &wanted, &mut package).await {
@@ -352,6 +348,14 @@ pub(super) fn receiving<'a>(premises: &'a dyn Premises, cancel: &'a CancelFlag) 
         limits: premises.limits(),
         accepts_unproven: premises.accepts_unproven(),
         cancel,
+    }
+}
+
+/// What it means for a preparation that it cannot be counted.
+fn no_room(error: WireError) -> Broken {
+    match error {
+        WireError::NoRoom(no_room) => Broken::Refused(no_room.into()),
+        other => Broken::Talk(other.into()),
     }
 }
 

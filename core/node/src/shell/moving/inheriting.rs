@@ -10,7 +10,6 @@ use igor_core::format::{AgentId, MeterName, RefusalCode, TransferId};
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::{Custody, Event, Message, WriteFailed};
 use igor_core::transport::{NodeId, ReadHalf, Stream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::arriving::{hear, is_foul, receiving};
@@ -23,10 +22,8 @@ use crate::handoff::original::{Inherited, Parcel, Rejection, answer, transfer_by
 use crate::handoff::package::{Expected, Known, Refusal, Taken};
 use crate::shell::on_guest_stack;
 use crate::shell::wire::{WireError, read_object, write_line};
-use crate::wire::Close;
+use crate::wire::{self, Close};
 
-/// Bytes for which room is kept at a time.
-const ROOM_STEP_BYTES: u64 = 1 << 20;
 /// For each byte of the message, it and what is read from it are held.
 const HELD_PER_BYTE: u64 = 2;
 
@@ -144,25 +141,14 @@ impl Delivery {
     async fn read(
         &self,
         reader: &mut dyn ReadHalf,
-    ) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Broken> {
+    ) -> Result<(Vec<u8>, wire::Place), Broken> {
         let limits = self.door.premises.limits();
         let bytes_max = transfer_bytes_max(limits);
-        let (mut kept, mut room) = (0, None::<OwnedSemaphorePermit>);
-        let has_room = |bytes: u64| {
-            while kept < bytes {
-                let step = ROOM_STEP_BYTES.saturating_mul(HELD_PER_BYTE);
-                let Some(more) = self.door.room(step) else { return false };
-                match &mut room {
-                    Some(room) => room.merge(more),
-                    None => room = Some(more),
-                }
-                kept = kept.saturating_add(ROOM_STEP_BYTES);
-            }
-            true
-        };
-        match read_object(reader, limits, bytes_max, has_room).await {
+        let mut room = self.door.room().place(self.peer);
+        let keep = |bytes: u64| room.resize(bytes.saturating_mul(HELD_PER_BYTE));
+        match read_object(reader, limits, bytes_max, keep).await {
             Ok(json) => Ok((json, room)),
-            Err(WireError::NoRoom) => Err(Rejection::from(Refusal::Busy).into()),
+            Err(WireError::NoRoom(full)) => Err(Rejection::from(Refusal::from(full)).into()),
             Err(WireError::TooLong { bytes_max: limit, .. }) => {
                 let length = limit.saturating_add(1);
                 Err(Rejection::from(MigrateError::TooLarge { length, limit }).into())

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use igor_core::format::MeterName;
 use igor_core::transport::{Connection, Listener, NodeId, ProtocolId, Stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::desk::{Input, Moves};
@@ -16,12 +15,8 @@ use super::premises::Premises;
 use super::talk::Talk;
 use super::{arriving, inheriting};
 use crate::shell::wire;
-use crate::wire::{Close, PriceReply, Spoken};
+use crate::wire::{Close, PriceReply, Room, Spoken};
 
-/// Bytes of a unit in which room for agents that come is counted.
-const ROOM_UNIT_BYTES: u64 = 1 << 10;
-/// Units of room for all agents that come at a time: 256 MiB.
-const ROOM_UNITS: usize = 256 << 10;
 /// How long a connection may have no stream.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -33,7 +28,8 @@ pub struct Door {
     accepted: Option<BTreeSet<NodeId>>,
     /// What agents of the original are charged by; none are taken without it.
     pub(super) original: Option<MeterName>,
-    room: Arc<Semaphore>,
+    /// For everything that arrives.
+    room: Arc<Room>,
 }
 
 impl Door {
@@ -45,14 +41,13 @@ impl Door {
         accepted: Option<BTreeSet<NodeId>>,
         original: Option<MeterName>,
     ) -> Arc<Self> {
-        let room = Arc::new(Semaphore::new(ROOM_UNITS));
+        let room = Room::new(premises.limits());
         Arc::new(Self { premises, moves, accepted, original, room })
     }
 
-    /// Keeps room for so many bytes of an agent that comes, if there is any.
-    pub(super) fn room(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT_BYTES)).ok()?;
-        Arc::clone(&self.room).try_acquire_many_owned(units).ok()
+    /// The room that what arrives takes a place in.
+    pub const fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// What a second costs here.
@@ -109,7 +104,8 @@ async fn speak(
     let limits = door.premises.limits();
     match (Spoken::of(&protocol), door.original.clone()) {
         (Some(Spoken::Handoff), _) => {
-            let talk = Talk::new(stream, connection, limits);
+            let mut talk = Talk::new(stream, connection, limits);
+            talk.count_in(door.room.place(talk.peer()));
             arriving::serve(door, talk).await;
         }
         (Some(Spoken::Ping), _) => drop(wire::answer_ping(stream, limits).await),

@@ -14,7 +14,7 @@ use igor_core::transport::{Connection, NodeId, Stream, TransportError};
 use super::dialer::{Dialer, Line};
 use crate::handoff::checked_answer;
 use crate::shell::wire::{Pieces, Wire, WireError, receive_bill, send_bill, send_part};
-use crate::wire::{Close, Course, Spoken};
+use crate::wire::{Close, Course, Place, Spoken};
 
 /// How long the other side may work before its next message.
 const WORK: Duration = Duration::from_secs(60);
@@ -89,6 +89,17 @@ impl Talk {
         Self { wire: Wire::new(stream, &limits), peer, limits, _connection: connection }
     }
 
+    /// Counts what is kept of what arrives in this place.
+    pub(super) fn count_in(&mut self, place: Place) {
+        self.wire.reader.count_in(place);
+    }
+
+    /// Counts so many bytes more as kept until the conversation ends.
+    pub(super) fn keep(&mut self, more: u64) -> Result<(), WireError> {
+        let kept = self.wire.reader.kept().saturating_add(more);
+        self.wire.reader.keep(kept)
+    }
+
     /// With the node at `place`.
     pub(super) async fn open(
         dialer: &Dialer,
@@ -157,6 +168,14 @@ impl Talk {
     pub(super) async fn receive(&mut self, due: &'static str) -> Result<Message, TalkError> {
         let next = self.wire.reader.next_within(WORK).await?;
         Ok(next.ok_or(WireError::Cut { due })?)
+    }
+
+    /// The next message, which the other side is to have ready.
+    pub(super) async fn receive_at_once(
+        &mut self,
+        due: &'static str,
+    ) -> Result<Message, TalkError> {
+        Ok(self.wire.reader.expect(due).await?)
     }
 
     pub(super) async fn send_not_ready(

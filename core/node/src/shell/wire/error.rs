@@ -6,7 +6,7 @@ use std::time::Duration;
 use igor_core::format::MessageError;
 use igor_core::transport::TransportError;
 
-use crate::wire::{BillError, ChunkError, Close, CourseError, FrameError, PriceError};
+use crate::wire::{BillError, ChunkError, Close, CourseError, FrameError, NoRoom, PriceError};
 
 /// Why a stream went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,9 @@ pub enum WireError {
     /// A chunk cannot be unfolded.
     #[error(transparent)]
     Chunk(#[from] ChunkError),
+    /// There is no room for what arrives.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// A line of the question for a price is none.
     #[error("price: {0}")]
     Price(#[from] PriceError),
@@ -63,9 +66,6 @@ pub enum WireError {
         /// How many bytes it may have.
         bytes_max: u64,
     },
-    /// There is no room for what the peer says.
-    #[error("there is no room for it at present")]
-    NoRoom,
     /// Something else than a ping, or than its answer, came.
     #[error("ping: something else arrived")]
     NoPing,
@@ -79,7 +79,7 @@ impl WireError {
             Self::Frame(FrameError::TooLarge { .. }) => Close::TooLarge,
             Self::TooSlow { .. } => Close::TooSlow,
             Self::TooLong { .. } => Close::TooLarge,
-            Self::NoRoom => Close::Busy,
+            Self::NoRoom(_) => Close::Busy,
             Self::Bill(BillError::TooLarge { .. } | BillError::TooMany { .. }) => Close::TooLarge,
             Self::Frame(FrameError::Empty)
             | Self::Message(_)

@@ -9,15 +9,15 @@ use igor_core::transport::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::WireError;
-use crate::wire::{ObjectEnd, Patience};
+use crate::wire::{NoRoom, ObjectEnd, Patience};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 << 10;
 /// What is read, in messages.
 const WHAT: &str = "an object";
 
-/// Reads up to the end of an object, or of what the peer says. `has_room` is asked before more bytes are kept:
-/// how many there are then.
+/// Reads up to the end of an object, or of what the peer says. `keep` is asked before more bytes are kept: how
+/// many there are then.
 ///
 /// # Errors
 /// [`WireError::TooLong`], [`WireError::TooSlow`], [`WireError::NoRoom`], and whatever the transport says.
@@ -25,7 +25,7 @@ pub async fn read_object(
     reader: &mut dyn ReadHalf,
     limits: &Limits,
     bytes_max: u64,
-    mut has_room: impl FnMut(u64) -> bool,
+    mut keep: impl FnMut(u64) -> Result<(), NoRoom>,
 ) -> Result<Vec<u8>, WireError> {
     let patience = Patience::new(limits);
     let (mut object, mut end) = (Vec::new(), ObjectEnd::default());
@@ -44,9 +44,7 @@ pub async fn read_object(
         if bytes > bytes_max {
             return Err(WireError::TooLong { what: WHAT, bytes_max });
         }
-        if !has_room(bytes) {
-            return Err(WireError::NoRoom);
-        }
+        keep(bytes)?;
         object.extend_from_slice(piece);
         if found.is_some() || count == 0 {
             return Ok(object);

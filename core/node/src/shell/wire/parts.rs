@@ -13,6 +13,8 @@ use crate::wire::{Bill, Course, Patience, pages, pieces, unpack};
 
 /// About the bytes of an item of a bill in a message.
 const ITEM_BYTES: u64 = 64;
+/// The bytes that an item of a bill is kept in, in the bill itself and in what is made of it.
+const KEPT_ITEM_BYTES: usize = 3 * size_of::<BillItem>();
 
 /// Announces an agent with this bill, in as many messages as it takes.
 ///
@@ -29,7 +31,7 @@ pub async fn send_bill(
     Ok(())
 }
 
-/// Receives the bill that begins with this message.
+/// Receives the bill that begins with this message; the reader counts it as kept.
 ///
 /// # Errors
 /// [`WireError`].
@@ -40,6 +42,7 @@ pub async fn receive_bill(
 ) -> Result<Vec<BillItem>, WireError> {
     let begin = Bill::begin(begun.bill.clone(), begun.more, limits.package_bytes_max);
     let mut bill = begin.map_err(|error| reader.fault(error.into()))?;
+    keep(reader, begun.bill.len())?;
     let patience = Patience::new(limits);
     let time = Time::new(patience.all(u64::from(begun.more).saturating_mul(ITEM_BYTES)), "a bill");
     while !bill.is_complete() {
@@ -47,6 +50,7 @@ pub async fn receive_bill(
             Message::Bill { items } => items,
             other => return Err(unexpected(reader, &other, "the rest of a bill")),
         };
+        keep(reader, items.len())?;
         bill.go_on(items).map_err(|error| reader.fault(error.into()))?;
     }
     Ok(bill.into_items())
@@ -143,6 +147,13 @@ impl Time {
             }
         }
     }
+}
+
+/// Counts so many items of a bill as kept.
+fn keep(reader: &mut FrameReader, items: usize) -> Result<(), WireError> {
+    let bytes = u64::try_from(items.saturating_mul(KEPT_ITEM_BYTES)).unwrap_or(u64::MAX);
+    let kept = reader.kept().saturating_add(bytes);
+    reader.keep(kept).map_err(|error| reader.fault(error))
 }
 
 fn unexpected(reader: &mut FrameReader, found: &Message, due: &'static str) -> WireError {

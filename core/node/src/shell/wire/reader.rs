@@ -1,5 +1,5 @@
 //! Reads messages from a stream, each within its time. It does not know which message is due, and keeps at
-//! most one frame and what arrived with its end.
+//! most one frame and what arrived with its end, for which it takes a place in the node's room if it was given one.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use igor_core::transport::ReadHalf;
 use tokio::time::{Instant, timeout_at};
 
 use super::WireError;
-use crate::wire::{Close, FrameDecoder, Patience};
+use crate::wire::{Close, FrameDecoder, Patience, Place};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -28,6 +28,10 @@ pub struct FrameReader {
     begun: Option<Instant>,
     /// Whether any message has begun yet.
     is_first: bool,
+    /// Where what is kept is counted, if anywhere.
+    place: Option<Place>,
+    /// What is kept beside what is being read.
+    kept: u64,
 }
 
 impl std::fmt::Debug for FrameReader {
@@ -48,7 +52,35 @@ impl FrameReader {
             waiting: None,
             begun: None,
             is_first: true,
+            place: None,
+            kept: 0,
         }
+    }
+
+    /// Counts what is kept in this place from now on.
+    pub fn count_in(&mut self, place: Place) {
+        self.place = Some(place);
+    }
+
+    /// Counts so many bytes as kept beside what is being read.
+    ///
+    /// # Errors
+    /// [`WireError::NoRoom`]; what was counted before is counted still.
+    pub fn keep(&mut self, bytes: u64) -> Result<(), WireError> {
+        let before = std::mem::replace(&mut self.kept, bytes);
+        self.count().inspect_err(|_| self.kept = before)
+    }
+
+    /// The bytes that are counted as kept beside what is being read.
+    pub const fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    fn count(&mut self) -> Result<(), WireError> {
+        let Some(place) = &mut self.place else { return Ok(()) };
+        let reading = self.decoder.reserved().saturating_add(self.unread.capacity());
+        let reading = u64::try_from(reading).unwrap_or(u64::MAX);
+        Ok(place.resize(self.kept.saturating_add(reading))?)
     }
 
     /// The next message; `None` when the peer has finished. It waits for its first byte as long as the
@@ -108,8 +140,10 @@ impl FrameReader {
             if let Some(body) = self.take_apart()? {
                 return Ok(Some(Message::decode(&body)?));
             }
+            self.count()?;
             let (deadline, what, limit) = self.deadline(waiting, wait);
             self.unread.resize(READ_BYTES, 0);
+            self.count()?;
             self.taken = READ_BYTES;
             let count = match timeout_at(deadline, self.half.read(&mut self.unread)).await {
                 Ok(read) => read?,
