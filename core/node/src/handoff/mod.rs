@@ -274,10 +274,12 @@ impl Handoffs {
         if is_from_target {
             return self.heard_of_target(now_ns, from, agent, message);
         }
-        if let Message::Offer(offer) | Message::Withdraw(offer) = &message
-            && offer.terms().agent != agent
-        {
-            return Heard::Dropped;
+        if let Message::Offer(offer) | Message::Withdraw(offer) = &message {
+            let terms = offer.terms();
+            let is_for_me = NodeId::of(&terms.target) == self.me;
+            if terms.agent != agent || !is_for_me || NodeId::of(&terms.source) != from {
+                return Heard::Dropped;
+            }
         }
         if let Err(shut) = self.gate.admit(now_ns, from, &message) {
             return Heard::Shut(shut);

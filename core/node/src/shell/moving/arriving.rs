@@ -12,6 +12,7 @@ use igor_core::gas::CancelFlag;
 use igor_core::handoff::{Event, Message, VerifiedOffer};
 use igor_core::transport::NodeId;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 
 use super::desk::{Ear, Input, Moves, Said, code_of};
 use super::listening::Door;
@@ -70,8 +71,9 @@ async fn asked(
     if hear(moves, talk.peer(), (agent, &name), message, ear).await != Some(Heard::Taken) {
         return Err(TalkError::Undecided);
     }
-    match said.recv().await {
-        Some(Said::Answer(answer)) => talk.send_answer(answer, "").await,
+    // What decides nothing is not answered.
+    match timeout(talk.idle(), said.recv()).await {
+        Ok(Some(Said::Answer(answer))) => talk.send_answer(answer, "").await,
         _ => Err(TalkError::Undecided),
     }
 }
@@ -225,9 +227,11 @@ impl<'a> Arrival<'a> {
         };
         let offer = VerifiedOffer::new(*offer)?;
         let terms = offer.terms();
-        let is_this =
-            terms.transfer == self.transfer() && NodeId::of(&terms.source) == self.talk.peer();
-        if !is_this || terms.agent != self.expected.agent {
+        let is_this = terms.transfer == self.transfer()
+            && terms.agent == self.expected.agent
+            && terms.target == self.door.premises.key().public_key()
+            && NodeId::of(&terms.source) == self.talk.peer();
+        if !is_this {
             return Err(TalkError::OutOfTurn { found: "an offer of another transfer", due });
         }
         let foul = |refusal: Refusal| TalkError::Parts(refusal.to_string());
@@ -282,7 +286,7 @@ impl<'a> Arrival<'a> {
         let (peer, ear) = (self.talk.peer(), self.ear.clone());
         hear(&self.door.moves, peer, about, Message::Offer(offer), ear).await;
         let (mut answer, mut ticks) = (None, false);
-        while let Some(said) = self.said.recv().await {
+        while let Ok(Some(said)) = timeout(self.talk.idle(), self.said.recv()).await {
             match said {
                 Said::Take(whereabouts) => {
                     self.take(&mut complete, *whereabouts, &mut decision).await

@@ -138,10 +138,7 @@ impl Delivery {
     }
 
     /// Reads the message, for as much of which as there is room is kept.
-    async fn read(
-        &self,
-        reader: &mut dyn ReadHalf,
-    ) -> Result<(Vec<u8>, wire::Place), Broken> {
+    async fn read(&self, reader: &mut dyn ReadHalf) -> Result<(Vec<u8>, wire::Place), Broken> {
         let limits = self.door.premises.limits();
         let bytes_max = transfer_bytes_max(limits);
         let mut room = self.door.room().place(self.peer);

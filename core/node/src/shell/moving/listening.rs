@@ -80,6 +80,11 @@ async fn serve(connection: Arc<dyn Connection>, door: Arc<Door>) {
     loop {
         tokio::select! {
             accepted = connection.accept() => match accepted {
+                // It may have been struck since it was let in.
+                Ok(_) if !door.lets_in(connection.peer()).await => {
+                    tracing::info!(peer = %connection.peer(), "a node is not listened to any more");
+                    return connection.close(Close::Barred.code()).await;
+                }
                 Ok((protocol, stream)) => {
                     let connection = Arc::clone(&connection);
                     streams.spawn(speak(protocol, stream, connection, Arc::clone(&door)));

@@ -114,6 +114,11 @@ impl Talk {
         self.peer
     }
 
+    /// How long a message may take to come about, in this node too.
+    pub(super) const fn idle(&self) -> Duration {
+        Duration::from_nanos(self.limits.idle_ns_max)
+    }
+
     pub(super) async fn send(&mut self, message: &Message) -> Result<(), TalkError> {
         Ok(self.wire.writer.send(message).await?)
     }
