@@ -3,6 +3,7 @@
 //! do not choose the input, and report the first violation.
 
 pub mod differential;
+pub mod handoff;
 pub mod journal;
 pub mod module;
 pub mod preparation;
