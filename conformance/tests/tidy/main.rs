@@ -6,6 +6,7 @@ mod behaviours;
 mod counterparts;
 mod dependencies;
 mod documents;
+mod lessons;
 mod plugins;
 mod sources;
 mod tree;

@@ -177,6 +177,13 @@ mod tests {
     }
 
     #[test]
+    fn a_count_of_what_is_not_there_reserves_nothing() {
+        for count in [u32::MAX, u32::MAX / 2, 1 << 24, 1] {
+            assert!(decode_receipts(&count.to_le_bytes()).is_err(), "{count}");
+        }
+    }
+
+    #[test]
     fn malformed_receipts_are_refused() {
         let bytes = receipt().encode();
         for length in 0..bytes.len() {
