@@ -19,6 +19,7 @@ pub mod engine;
 pub mod fuzz;
 pub mod harness;
 pub mod hostile;
+pub mod hostile_peer;
 pub mod meter;
 pub mod mutants;
 pub mod replay;

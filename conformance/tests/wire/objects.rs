@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use igor_core::Limits;
-use igor_node::shell::wire::{WireError, read_object, write_line};
 use igor_core::transport::NodeId;
+use igor_node::shell::wire::{WireError, read_object, write_line};
 use igor_node::wire::{Close, NoRoom, Room};
 
 use crate::support::{Pair, pass, run, timed, too_slow};
