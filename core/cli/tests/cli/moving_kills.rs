@@ -7,7 +7,7 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::disks::{assert_one_life, holders};
+use crate::disks::{assert_one_life, holders, offers};
 use crate::nodes::{LOOK, Node, PATIENCE};
 use crate::support::{Draws, Place, effort, igor, number};
 
@@ -15,7 +15,9 @@ const AGENTS: [&str; 2] = ["first", "second"];
 /// What each agent is given, in microcents.
 const INITIAL: i64 = 5_000_000_000;
 /// A move is over within this time, most often.
-const MOVE_MS: u64 = 400;
+const MOVE_US: u64 = 400_000;
+/// Within this time after it is durable an offer is answered, most often.
+const OPEN_US: u64 = 10_000;
 /// One kill in so many is that of all nodes at once, and then the disks are looked at.
 const ALL: u64 = 4;
 /// A killed node is missed after 2 s rather than 30 s, so that much happens in little time.
@@ -26,6 +28,8 @@ const MISSED_SOON: &[u8] = b"[limits]\nsilence_ns_max = 2000000000\n";
 struct Figures {
     moves: u64,
     kills: u64,
+    /// Kills while the first agent's offer was open.
+    open: u64,
     arrived: u64,
     stayed: u64,
 }
@@ -98,10 +102,20 @@ impl World {
             going.push(self.give(agent, from[number], to[number]));
         }
         let is_all = self.draws.below(ALL) == 0;
-        let victims = if is_all { vec![0, 1, 2] } else { vec![self.any()] };
-        // A moment between the first step and the last.
-        let moment = Duration::from_micros(self.draws.below(MOVE_MS * 1_000));
+        let is_aimed = self.draws.below(2) == 0;
+        let victims = match (is_all, is_aimed) {
+            (true, _) => vec![0, 1, 2],
+            (false, true) => vec![if self.draws.below(2) == 0 { from[0] } else { to[0] }],
+            (false, false) => vec![self.any()],
+        };
+        if is_aimed {
+            self.wait_for_offer(from[0], &mut going[0]);
+        }
+        // A moment between the first step and the last, or soon after the one that matters most.
+        let most_us = if is_aimed { OPEN_US } else { MOVE_US };
+        let moment = Duration::from_micros(self.draws.below(most_us));
         self.nodes[victims[0]].running.lines_for(moment);
+        self.figures.open += u64::from(offers(&self.nodes[from[0]].place, AGENTS[0]));
         for &victim in &victims {
             self.nodes[victim].kill();
         }
@@ -125,6 +139,15 @@ impl World {
             } else {
                 &mut self.figures.stayed
             }) += 1;
+        }
+    }
+
+    /// Waits until the disk says that the first agent is offered, or the command that gives it away ends.
+    fn wait_for_offer(&self, from: usize, giving: &mut Child) {
+        while !offers(&self.nodes[from].place, AGENTS[0])
+            && giving.try_wait().expect("the program is there").is_none()
+        {
+            std::thread::sleep(LOOK / 50);
         }
     }
 
