@@ -1,6 +1,8 @@
 //! Made-up courses of the handoff machine. The property is `conformance::fuzz::handoff`'s; here it gets seeds, and
 //! machines that break one rule each, to show that the breach is seen. The first failure names the seed.
 
+#![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::collections::VecDeque;
 
 use conformance::fuzz::handoff::{Course, Machine, check};

@@ -84,6 +84,7 @@ fn cost(attack: &str) -> Result<(u64, usize), String> {
 }
 
 /// Prints what an attack costs, and says if it is too much.
+#[allow(clippy::print_stdout, reason = "what each attack costs is a figure to be read")]
 fn judge(attack: &str, max_kib: u64) -> Result<(), String> {
     let (kib, open) = cost(attack).map_err(|said| format!("{attack} did not end well:\n{said}"))?;
     println!("{kib:>8} KiB {open:>3} descriptors left  {attack}");

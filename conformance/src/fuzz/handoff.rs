@@ -100,8 +100,10 @@ static KEYS: LazyLock<Vec<NodeKey>> =
     LazyLock::new(|| (1..=4).map(|seed| NodeKey::from_seed(&[seed; 32])).collect());
 static AGENT: LazyLock<AgentKey> = LazyLock::new(|| AgentKey::from_seed(&[99; 32]));
 /// Offers are signed once for all courses.
-static OFFERS: LazyLock<Mutex<HashMap<(usize, TransferId, PublicKey, u64), VerifiedOffer>>> =
-    LazyLock::new(Mutex::default);
+static OFFERS: LazyLock<Mutex<HashMap<Asked, VerifiedOffer>>> = LazyLock::new(Mutex::default);
+
+/// Who offers, in which attempt, to whom, and in which epoch.
+type Asked = (usize, TransferId, PublicKey, u64);
 
 fn offer(source: usize, (transfer, target, epoch): (TransferId, PublicKey, u64)) -> VerifiedOffer {
     let mut offers = OFFERS.lock().unwrap_or_else(PoisonError::into_inner);

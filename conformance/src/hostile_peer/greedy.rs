@@ -125,6 +125,7 @@ fn a_source_that_falls_silent_keeps_nothing(attacked: &Attacked) {
     });
 }
 
+#[allow(clippy::print_stdout, reason = "how many there could be is a figure to be read")]
 fn as_many_connections_as_there_can_be_leave_room_for_others(attacked: &Attacked) {
     let limits = Limits { connections_max: 64, ..Limits::default() };
     attack(attacked, limits, async |scene| {
