@@ -201,12 +201,15 @@ impl Station {
                 }
             }
         }
+        let way_out = match &last {
+            Some(Stay::TooMuch(_)) => format!(
+                "It goes on here. `igor gc {agent} --keep SIZE` leaves sums in the place of its oldest audit segments; or raise \
+                 `package_bytes_max` in [limits] on both nodes."
+            ),
+            _ => "It goes on here as if nothing had happened.".to_owned(),
+        };
         let why = last.map_or("nobody was asked".to_owned(), |why| why.to_string());
-        Err(Refusal::new(
-            Code::NotMoved,
-            format_args!("{agent} stays: {why}"),
-            "It goes on here as if nothing had happened.",
-        ))
+        Err(Refusal::new(Code::NotMoved, format_args!("{agent} stays: {why}"), way_out))
     }
 
     /// The known nodes that come into question, the best first.

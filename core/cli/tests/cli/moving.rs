@@ -107,6 +107,20 @@ fn what_cannot_move_is_refused_by_reason_and_ticks_on() {
 }
 
 #[test]
+fn an_agent_that_is_too_large_to_move_is_told_how_to_get_smaller() {
+    let place = Place::new();
+    let module = place.prebuilt("heartbeat");
+    let config = place.write("igor.toml", b"[limits]\npackage_bytes_max = 1024\n");
+    let target = Node::on(Place::new(), &[]);
+    let mut source = Node::on(place, &["--config", &config]);
+    source.done(&["start", &module]);
+    source.ticks("heartbeat", 1);
+    let words = ["heartbeat stays", "1024", "igor gc heartbeat", "package_bytes_max"];
+    source.ask(&["migrate", "heartbeat", "--to", target.address()]).refused(1, &words);
+    source.ticks("heartbeat", 2);
+}
+
+#[test]
 fn prices_are_asked_for() {
     let source = Node::on(Place::new(), &[]);
     let other = Node::on(Place::new(), &["--price", "0.25"]);

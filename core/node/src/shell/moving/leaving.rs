@@ -20,7 +20,7 @@ use super::premises::{Premises, Stay};
 use super::talk::{Talk, TalkError};
 use crate::custody::custody;
 use crate::event::{RunEvent, Sending};
-use crate::handoff::package::{Inventory, Stock, read_part, stock, stock_since};
+use crate::handoff::package::{Inventory, Stock, StockError, read_part, stock, stock_since};
 
 /// How long announcing an agent may take, in nanoseconds, before it is announced once more: what it did meanwhile
 /// would be executed again while nobody ticks it.
@@ -125,9 +125,11 @@ async fn send_bulk(
     dialer: &Dialer,
 ) -> Result<(Talk, Inventory), Stay> {
     let storage = &*premises.node().storage.0;
-    let unfit = |error: &dyn std::fmt::Display| Stay::Unfit(error.to_string());
     let found = stock(storage, &leaving.name, premises.limits()).await;
-    let stock = found.map_err(|error| unfit(&error))?;
+    let stock = found.map_err(|error| match error {
+        StockError::TooMuch { .. } => Stay::TooMuch(error.to_string()),
+        error => Stay::Unfit(error.to_string()),
+    })?;
     let Stock { expected, inventory, .. } = &stock;
     let unreached = |error: &dyn std::fmt::Display| Stay::Unreached(error.to_string());
     let mut talk = Talk::open(dialer, &leaving.place, premises.limits())

@@ -69,6 +69,9 @@ pub enum Stay {
     /// It cannot be sent.
     #[error("{0}")]
     Unfit(String),
+    /// It consists of more than may move.
+    #[error("{0}")]
+    TooMuch(String),
     /// It was called off.
     #[error("it was called off")]
     Cancelled,
