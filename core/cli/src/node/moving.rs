@@ -203,8 +203,8 @@ impl Station {
         }
         let way_out = match &last {
             Some(Stay::TooMuch(_)) => format!(
-                "It goes on here. `igor gc {agent} --keep SIZE` leaves sums in the place of its oldest audit segments; or raise \
-                 `package_bytes_max` in [limits] on both nodes."
+                "It goes on here. `igor gc {agent} --keep SIZE` leaves sums in the place of its \
+                 oldest audit segments; or raise `package_bytes_max` in [limits] on both nodes."
             ),
             _ => "It goes on here as if nothing had happened.".to_owned(),
         };

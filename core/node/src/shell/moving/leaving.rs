@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use igor_core::Storage;
 use igor_core::format::{
-    AgentId, Answer, BillItem, Message as Wire, Prepare, PublicKey, SealedKey, TransferId,
+    AgentId, Answer, BillItem, Message as Wire, Part, Prepare, PublicKey, SealedKey, TransferId,
     decode_identity,
 };
 use igor_core::handoff::{Holding, Message, VerifiedOffer};
@@ -22,11 +22,9 @@ use crate::custody::custody;
 use crate::event::{RunEvent, Sending};
 use crate::handoff::package::{Inventory, Stock, StockError, read_part, stock, stock_since};
 
-/// How long announcing an agent may take, in nanoseconds, before it is announced once more: what it did meanwhile
-/// would be executed again while nobody ticks it.
+/// How long an agent whose module was sent along may be announced, in nanoseconds, before it is announced once more:
+/// what it did meanwhile would be executed again while nobody ticks it.
 const BRIEF_NS: u64 = 250_000_000;
-/// How often an agent is announced at most before it goes.
-const PASSES_MAX: u32 = 3;
 
 /// An agent that is to be sent.
 pub(super) struct Leaving {
@@ -99,23 +97,31 @@ pub async fn prewarm(
     Ok(())
 }
 
-/// Announces the agent until that takes little time, and returns once the other node is ready. What was sent and
-/// compiled for one announcement is there for the next.
+/// Announces the agent, and returns once the other node is ready. If its module had to be sent and compiled, and that
+/// took long, it is announced again, which is quicker by that.
 async fn get_ready(
     leaving: &Leaving,
     premises: &dyn Premises,
     dialer: &Dialer,
 ) -> Result<(Talk, Inventory), Stay> {
     let clock = &*premises.node().clock;
-    for _ in 1..PASSES_MAX {
-        let begun_ns = clock.monotonic_ns();
-        let (talk, sent) = send_bulk(leaving, premises, dialer).await?;
-        if clock.monotonic_ns().saturating_sub(begun_ns) <= BRIEF_NS {
-            return Ok((talk, sent));
-        }
-        talk.give_up().await;
+    let begun_ns = clock.monotonic_ns();
+    let Ready { talk, sent, was_module_sent } = send_bulk(leaving, premises, dialer).await?;
+    let took_ns = clock.monotonic_ns().saturating_sub(begun_ns);
+    if !was_module_sent || took_ns <= BRIEF_NS {
+        return Ok((talk, sent));
     }
-    send_bulk(leaving, premises, dialer).await
+    talk.give_up().await;
+    let Ready { talk, sent, .. } = send_bulk(leaving, premises, dialer).await?;
+    Ok((talk, sent))
+}
+
+/// Another node that is ready for an agent.
+struct Ready {
+    talk: Talk,
+    /// What it knows of the agent.
+    sent: Inventory,
+    was_module_sent: bool,
 }
 
 /// Sends what the other node lacks, and returns once it is ready.
@@ -123,7 +129,7 @@ async fn send_bulk(
     leaving: &Leaving,
     premises: &dyn Premises,
     dialer: &Dialer,
-) -> Result<(Talk, Inventory), Stay> {
+) -> Result<Ready, Stay> {
     let storage = &*premises.node().storage.0;
     let found = stock(storage, &leaving.name, premises.limits()).await;
     let stock = found.map_err(|error| match error {
@@ -151,14 +157,17 @@ async fn send_bulk(
         more: 0,
     };
     talk.send_bill(prepare, inventory.items()).await.map_err(|error| unreached(&error))?;
-    match talk.receive("what is wanted").await.map_err(|error| unreached(&error))? {
-        Wire::Want { items } => {
-            send_wanted(leaving, premises, &mut talk, &stock, &items).await?;
-        }
-        other => return Err(not_ready(other)),
-    }
+    let was_module_sent =
+        match talk.receive("what is wanted").await.map_err(|error| unreached(&error))? {
+            Wire::Want { items } => {
+                send_wanted(leaving, premises, &mut talk, &stock, &items).await?
+            }
+            other => return Err(not_ready(other)),
+        };
     match talk.receive("ready").await.map_err(|error| unreached(&error))? {
-        Wire::Ready { transfer } if transfer == leaving.transfer => Ok((talk, stock.inventory)),
+        Wire::Ready { transfer } if transfer == leaving.transfer => {
+            Ok(Ready { talk, sent: stock.inventory, was_module_sent })
+        }
         other => Err(not_ready(other)),
     }
 }
@@ -172,13 +181,14 @@ fn not_ready(message: Wire) -> Stay {
     }
 }
 
+/// Sends what is wanted, and says whether the module was.
 async fn send_wanted(
     leaving: &Leaving,
     premises: &dyn Premises,
     talk: &mut Talk,
     stock: &Stock,
     wanted: &[(u32, u64)],
-) -> Result<(), Stay> {
+) -> Result<bool, Stay> {
     let items = stock.inventory.items();
     let storage = &*premises.node().storage.0;
     let mut chosen = Vec::new();
@@ -191,6 +201,7 @@ async fn send_wanted(
     }
     let rest = |(_, offset, item): &(u32, u64, &BillItem)| item.bytes.saturating_sub(*offset);
     let total = chosen.iter().map(rest).fold(0, u64::saturating_add);
+    let was_module_sent = chosen.iter().any(|(.., item)| item.part == Part::Module);
     let mut done = 0_u64;
     for (number, offset, item) in chosen {
         let bytes = stock.read(storage, &leaving.name, item).await;
@@ -200,7 +211,7 @@ async fn send_wanted(
         done = done.saturating_add(item.bytes.saturating_sub(offset));
         premises.told(&leaving.name, RunEvent::Sending(Sending { done, total }));
     }
-    Ok(())
+    Ok(was_module_sent)
 }
 
 /// Sends the offer, which is durable, with what came since the agent was announced.
