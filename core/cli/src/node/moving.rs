@@ -146,6 +146,14 @@ impl Station {
         });
     }
 
+    /// Lets the node's moves know that of an agent only that is left which removing it leaves.
+    pub(super) fn removed(&self, agent: &AgentId) {
+        if let Some(network) = self.network() {
+            network.moves.forget(agent);
+            self.make_known(agent);
+        }
+    }
+
     /// Gives an agent to one of the nodes at these places: the first that takes it.
     pub(crate) async fn migrate(
         self: &Arc<Self>,

@@ -181,3 +181,27 @@ fn who_is_not_named_does_not_get_in() {
     let open = ask(["node", "--listen", "quic://0.0.0.0:0", "--checkpoint-dir", &place.data()]);
     open.refused(2, &["0.0.0.0", "--accept"]);
 }
+
+#[test]
+fn however_many_are_sent_at_once_each_goes_when_it_is_its_turn() {
+    let source = Node::on(Place::new(), &["--migration-retries", "1"]);
+    let target = Node::on(Place::new(), &[]);
+    let modules = Place::new();
+    let module = modules.prebuilt("heartbeat");
+    let (way, address) = (source.way(), target.address());
+    let names: Vec<_> = (0..8).map(|number| format!("agent-{number}")).collect();
+    for name in &names {
+        way.done(&["start", &module, "--agent-id", name]);
+        way.ticks_beyond(name, 1);
+    }
+    std::thread::scope(|scope| {
+        for name in &names {
+            let way = &way;
+            scope.spawn(move || way.done(&["migrate", name, "--to", address]));
+        }
+    });
+    let there = target.way();
+    for name in &names {
+        there.ticks_beyond(name, 1);
+    }
+}

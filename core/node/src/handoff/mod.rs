@@ -186,10 +186,15 @@ impl Handoffs {
 
     /// Takes in what is durable of an agent: at the start of a node, and when an agent comes into being here
     /// or is brought here. An agent that is held is not asked to tick: who makes it known decides that. What
-    /// was known of it before is known no more.
+    /// was read before the last of what is known was decided says nothing, and neither does anything while a
+    /// transfer is under way.
     pub fn know(&mut self, now_ns: u64, whereabouts: Whereabouts) {
-        self.names.insert(whereabouts.name.clone(), whereabouts.agent);
         let agent = whereabouts.agent;
+        if self.posts.get(&agent).is_some_and(|post| !post.is_behind(&whereabouts.custody)) {
+            return;
+        }
+        self.drop_post(&agent);
+        self.names.insert(whereabouts.name.clone(), agent);
         let mut post = Post::new(self.me, whereabouts, self.schedule, now_ns);
         post.resume();
         self.posts.insert(agent, post);
@@ -199,8 +204,15 @@ impl Handoffs {
     /// Forgets an agent of which nothing is durable any more.
     pub fn forget(&mut self, name: &AgentId) {
         if let Some(agent) = self.names.remove(name) {
-            self.posts.remove(&agent);
-            self.timers.clear(agent);
+            self.drop_post(&agent);
+        }
+    }
+
+    fn drop_post(&mut self, agent: &PublicKey) {
+        self.timers.clear(*agent);
+        let post = self.posts.remove(agent);
+        if let Some(transfer) = post.as_ref().and_then(Post::inbound) {
+            self.gate.end(transfer);
         }
     }
 

@@ -102,6 +102,12 @@ impl Post {
             && self.tasks.is_empty()
     }
 
+    /// Whether this custody was decided later than anything that is known here, or nothing here is certain any more.
+    pub(super) fn is_behind(&self, custody: &Custody) -> bool {
+        let is_later = custody.decided > self.custody().decided;
+        self.custodian.is_in_doubt() || (self.is_idle() && is_later)
+    }
+
     /// What it means for an offer that the agent's run has ended.
     pub(super) const fn broken_off(&self) -> Option<Event> {
         match self.stage {

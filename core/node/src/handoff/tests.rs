@@ -242,6 +242,42 @@ fn a_transfer_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_was_read_before_the_last_decision_says_nothing() {
+    let mut source = holder();
+    let whereabouts = |decided, holding| {
+        let custody = Custody { decided, holding, ..Custody::default() };
+        Whereabouts { agent: agent(), name: name(), custody }
+    };
+    source.know(0, whereabouts(5, Holding::Held(5)));
+    assert_eq!(source.custody(&name()), Some(&Custody::held(5)), "another process raised it");
+    source.know(0, whereabouts(3, Holding::Held(3)));
+    assert_eq!(source.custody(&name()), Some(&Custody::held(5)), "it was read too early");
+    give(&mut source);
+    source.know(0, whereabouts(9, Holding::Held(9)));
+    assert!(source.is_giving(), "what is under way is not disturbed");
+    hear(&mut source, 2, Message::Ready(TRANSFER));
+    assert!(matches!(task(&mut source), Task::Stop { .. }));
+    source.happened(0, agent(), Event::Stopped(offer(6, 1, 2)));
+    tasks(&mut source);
+    source.happened(0, agent(), Event::Written(Err(WriteFailed::InDoubt)));
+    tasks(&mut source);
+    source.know(0, whereabouts(3, Holding::Held(3)));
+    assert_eq!(source.custody(&name()), Some(&Custody::held(3)), "anything is better than nothing");
+}
+
+#[test]
+fn what_is_forgotten_or_known_anew_counts_no_more_among_what_is_under_way() {
+    let mut target = expecting();
+    target.know(0, Whereabouts { agent: agent(), name: name(), custody: Custody::held(4) });
+    assert_eq!(target.custody(&name()), Some(&Custody::default()), "it is on its way here");
+    target.forget(&name());
+    for number in [1, 2] {
+        let transfer = TransferId::from_bytes([number; 16]);
+        target.enter(0, id(1), transfer).expect("nobody is under way");
+    }
+}
+
+#[test]
 fn names_are_those_of_one_agent() {
     let mut target = node(2);
     let other = AgentKey::from_seed(&[8; 32]).public_key();

@@ -311,7 +311,10 @@ impl<'a> Arrival<'a> {
                 Said::Prepare | Said::Ready | Said::NotReady | Said::Offer => {}
             }
         }
-        let answer = answer.ok_or(TalkError::Undecided)?;
+        let Some(answer) = answer else {
+            self.happened(Event::NotPrepared(self.transfer()));
+            return Err(TalkError::Undecided);
+        };
         if ticks {
             let (source, tick) = (self.talk.peer(), offer.terms().tick);
             let came = RunEvent::Came(Came { source, tick });

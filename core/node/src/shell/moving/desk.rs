@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::dialer::Dialer;
 use super::leaving::{self, Leaving};
 use super::premises::{Premises, Stay};
+use super::turns::{Turn, Turns};
 use crate::custody::set_custody;
 use crate::event::RunEvent;
 use crate::handoff::{Handoffs, Heard, NotGiven, Shut, Task, Whereabouts, With};
@@ -89,6 +90,7 @@ pub(super) enum Input {
         name: AgentId,
         target: NodeId,
         place: String,
+        turn: Turn,
         begun: oneshot::Sender<Result<(), MoveError>>,
         ended: oneshot::Sender<Outcome>,
     },
@@ -120,13 +122,16 @@ pub(super) enum Input {
 
 /// Asks the desk.
 #[derive(Clone)]
-pub struct Moves(pub(super) UnboundedSender<Input>);
+pub struct Moves {
+    inputs: UnboundedSender<Input>,
+    turns: Arc<Turns>,
+}
 
 impl Moves {
     /// Starts to decide, within a tokio runtime.
     pub fn start(handoffs: Handoffs, premises: Arc<dyn Premises>, dialer: Arc<Dialer>) -> Self {
         let (sender, inputs) = unbounded_channel();
-        let moves = Self(sender);
+        let moves = Self { inputs: sender, turns: Arc::clone(&dialer.turns) };
         let desk = Desk {
             handoffs,
             premises,
@@ -151,7 +156,7 @@ impl Moves {
         self.tell(Input::Forget(agent.clone()));
     }
 
-    /// Gives an agent to the node `target` at `place`; what is returned tells how it ends.
+    /// Gives an agent to the node `target` at `place`, as soon as it is its turn; what is returned tells how it ends.
     ///
     /// # Errors
     /// [`MoveError`]; nothing was begun then.
@@ -160,9 +165,10 @@ impl Moves {
         agent: &AgentId,
         (target, place): (NodeId, &str),
     ) -> Result<oneshot::Receiver<Outcome>, MoveError> {
+        let turn = self.turns.take(target).await;
         let ((begun, answer), (ended, outcome)) = (oneshot::channel(), oneshot::channel());
         let (name, place) = (agent.clone(), place.to_owned());
-        self.tell(Input::Give { name, target, place, begun, ended });
+        self.tell(Input::Give { name, target, place, turn, begun, ended });
         answer.await.map_err(|_| MoveError::Ends)??;
         Ok(outcome)
     }
@@ -184,7 +190,7 @@ impl Moves {
 
     pub(super) fn tell(&self, input: Input) {
         // Without a desk the node ends, and nobody decides anything.
-        let _ = self.0.send(input);
+        let _ = self.inputs.send(input);
     }
 
     pub(super) async fn ask<T>(
@@ -201,6 +207,8 @@ impl Moves {
 struct Attempt {
     transfer: TransferId,
     place: String,
+    /// Until the conversation begins, which has it then.
+    turn: Option<Turn>,
     why: Option<Stay>,
     ended: oneshot::Sender<Outcome>,
 }
@@ -251,10 +259,13 @@ impl Desk {
         match input {
             Input::Know(whereabouts) => self.handoffs.know(now_ns, *whereabouts),
             Input::Forget(name) => self.handoffs.forget(&name),
-            Input::Give { name, target, place, begun, ended } => {
+            Input::Give { name, target, place, turn, begun, ended } => {
                 let given = self.give(now_ns, &name, target, &place);
                 let _ = begun.send(given.map(|transfer| {
-                    self.attempts.insert(name, Attempt { transfer, place, why: None, ended });
+                    self.attempts.insert(
+                        name,
+                        Attempt { transfer, place, turn: Some(turn), why: None, ended },
+                    );
                 }));
             }
             Input::Cancel(name) => self.handoffs.cancel(now_ns, &name),
@@ -418,7 +429,9 @@ impl Desk {
             Message::Prepare(transfer) => {
                 let (ear, said) = unbounded_channel();
                 self.converse(transfer, ear);
-                let leaving = Leaving { agent, name, to, place, transfer };
+                let attempt = self.attempts.get_mut(&name);
+                let turn = attempt.and_then(|attempt| attempt.turn.take());
+                let leaving = Leaving { agent, name, to, place, transfer, _turn: turn };
                 let (premises, dialer) = (Arc::clone(&self.premises), Arc::clone(&self.dialer));
                 tokio::spawn(leaving::leave(leaving, said, premises, dialer, self.moves.clone()));
             }

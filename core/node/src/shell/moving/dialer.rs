@@ -1,5 +1,6 @@
 //! Opens streams to other nodes. A connection is shared by those who use it at the same time, and closed when
-//! the last of them is gone. It repeats nothing but an attempt on a connection that turns out to be lost.
+//! the last of them is gone, and so many agents only are sent to one node at a time. It repeats nothing but an
+//! attempt on a connection that turns out to be lost.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,6 +8,9 @@ use std::time::Duration;
 
 use igor_core::Transport;
 use igor_core::transport::{Address, Connection, NodeId, ProtocolId, Stream, TransportError};
+
+use super::turns::Turns;
+use crate::handoff::GateLimits;
 
 /// How long a connection and a stream may take to come about.
 const OPEN: Duration = Duration::from_secs(15);
@@ -23,12 +27,16 @@ pub struct Line {
 pub struct Dialer {
     transport: Arc<dyn Transport>,
     connections: Mutex<HashMap<String, Weak<dyn Connection>>>,
+    /// For who sends an agent.
+    pub(super) turns: Arc<Turns>,
 }
 
 impl Dialer {
     /// By this transport.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, connections: Mutex::default() }
+        // Others are taken to have the limits that nodes have unless told otherwise.
+        let turns = Turns::new(GateLimits::default().inbound_per_peer_max);
+        Self { transport, connections: Mutex::default(), turns: Arc::new(turns) }
     }
 
     /// Opens a stream to the node at `place`.

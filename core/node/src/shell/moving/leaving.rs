@@ -18,6 +18,7 @@ use super::desk::{Input, Moves, Said};
 use super::dialer::Dialer;
 use super::premises::{Premises, Stay};
 use super::talk::{Talk, TalkError};
+use super::turns::Turn;
 use crate::custody::custody;
 use crate::event::{RunEvent, Sending};
 use crate::handoff::package::{Inventory, Stock, StockError, read_part, stock, stock_since};
@@ -33,6 +34,8 @@ pub(super) struct Leaving {
     pub(super) to: NodeId,
     pub(super) place: String,
     pub(super) transfer: TransferId,
+    /// Held as long as it is spoken of.
+    pub(super) _turn: Option<Turn>,
 }
 
 /// Sends an agent. What becomes of it is told to `moves`.
@@ -93,7 +96,8 @@ pub async fn prewarm(
     filled.map_err(|error| Stay::Unfit(error.to_string()))?;
     let (name, place) = (name.clone(), place.to_owned());
     let transfer = TransferId::from_bytes(transfer);
-    send_bulk(&Leaving { agent, name, to, place, transfer }, premises, dialer).await?;
+    let turn = Some(dialer.turns.take(to).await);
+    send_bulk(&Leaving { agent, name, to, place, transfer, _turn: turn }, premises, dialer).await?;
     Ok(())
 }
 

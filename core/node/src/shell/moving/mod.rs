@@ -11,6 +11,7 @@ mod listening;
 mod premises;
 mod taking;
 mod talk;
+mod turns;
 
 pub use desk::{Departed, MoveError, Moves, Outcome};
 pub use dialer::Dialer;
