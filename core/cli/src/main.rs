@@ -14,6 +14,7 @@ mod hardening;
 mod node;
 mod os;
 mod output;
+mod packing;
 mod passphrase;
 mod plugins;
 mod problem;

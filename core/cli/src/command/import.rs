@@ -1,135 +1,97 @@
-//! `igor import`: brings an agent from a file into a store, once everything in the file was checked. What that means
-//! is igor-node's to decide; this opens the file and asks for the passphrase.
+//! `igor import`: brings an agent from a file into a store once everything in the file was checked, or has the node do
+//! it that runs on the directory.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::Method;
 use igor_core::Storage;
-use igor_core::format::AgentKey;
-use igor_core::format::export::ExportPart;
-use igor_node::export::{Archive, Examined, Imported, examine, import, open_identity};
-use serde::Serialize;
+use igor_core::config::{Config, Plugins};
+use igor_node::export::Copying;
 
+use super::export::absolute;
 use crate::args::{Common, ImportArgs};
 use crate::bar::Bar;
-use crate::command::export::copying_line;
+use crate::control::client::Client;
+use crate::control::wire::{Import, Imported};
 use crate::exit::Exit;
-use crate::explain::{Scene, unfit};
 use crate::os::OsClock;
-use crate::passphrase::passphrase;
+use crate::packing::{Parcel, copying_line};
+use crate::passphrase::{Passphrase, passphrase};
 use crate::problem::Problem;
 use crate::runner::{block_on, linked};
 use crate::settings;
 use crate::start;
 use crate::text;
 
-#[derive(Serialize)]
-struct Body {
-    file: String,
-    agent_id: String,
-    did: String,
-    tick: u64,
-    epoch: u64,
-    checkpoint: String,
-    parts: usize,
-    bytes: u64,
-    identity: bool,
-    journal: bool,
-    dry_run: bool,
-    /// Whether nothing changed, as it was here before.
-    was_here: bool,
-    /// Null: it cannot run here.
-    held_epoch: Option<u64>,
-}
-
 /// Imports an agent.
 pub(crate) fn run(args: &ImportArgs, common: &Common) -> Result<Exit, Problem> {
     let plugins = linked()?;
     let config = settings::load(common, &args.store.flags(), &plugins)?;
     let output = start(&config);
-    let file = File::open(&args.file).map_err(|error| {
-        Problem::new(
-            format_args!("read {}: {error}", args.file.display()),
-            "Give a file that `igor export` wrote.",
-        )
-    })?;
-    let clock = OsClock::new();
-    let mut bar = Bar::new(&clock);
-    let refused = |error| unfit(&error, &args.file);
-    let mut archive = Archive::open(BufReader::new(file)).map_err(|error| refused(error.into()))?;
-    let examined = examine(&mut archive, &mut |copying| bar.show(|_| copying_line(copying)));
-    bar.clear();
-    let examined = examined.map_err(refused)?;
-    let mut body = Body::new(args, &examined, archive.bytes());
-    if !args.dry_run {
-        let dir = config.run().checkpoint_dir.clone();
-        let agent = examined.contents().facts().agent.clone();
-        let scene = Scene { agent, dir, module: None };
-        let storage = config.build::<dyn Storage>(&plugins.storages);
-        let storage = storage.map_err(|error| scene.build(&error))?;
-        let key = identity(args, &examined, &scene)?;
-        let mut watch = |copying| bar.show(|_| copying_line(copying));
-        let imported = block_on(import(&*storage, &mut archive, &examined, key, &mut watch));
-        bar.clear();
-        let imported = imported?.map_err(|error| scene.import(&error, &args.file))?;
-        body.take(&imported);
-    }
-    output.document("import", &body, || as_text(&body))?;
+    let node = Client::find(&config.run().checkpoint_dir, None).filter(|_| !args.dry_run);
+    let document = match node {
+        Some(node) => ask(&node, args)?,
+        None => bring(args, &config, &plugins)?,
+    };
+    output.document("import", &document, || as_text(&document))?;
     Ok(Exit::Done)
 }
 
-/// The identity in the file, if it is there and wanted.
-fn identity(
-    args: &ImportArgs,
-    examined: &Examined,
-    scene: &Scene,
-) -> Result<Option<AgentKey>, Problem> {
-    let Some(sealed) = examined.sealed_identity().filter(|_| !args.without_identity) else {
+/// The passphrase of the identity in the file, if it is there and wanted.
+fn secret(args: &ImportArgs, has_identity: bool) -> Result<Option<Passphrase>, Problem> {
+    if !has_identity || args.without_identity {
         return Ok(None);
-    };
-    let secret = passphrase(&args.passphrase, false)?;
-    let key = open_identity(sealed, &secret);
-    key.map(Some).map_err(|error| scene.unseal(&error, &args.file))
+    }
+    passphrase(&args.passphrase, false).map(Some)
 }
 
-impl Body {
-    fn new(args: &ImportArgs, examined: &Examined, bytes: u64) -> Self {
-        let contents = examined.contents();
-        let facts = contents.facts();
-        Self {
-            file: args.file.display().to_string(),
-            agent_id: facts.agent.to_string(),
-            did: facts.public_key.did().to_string(),
-            tick: facts.tick.0,
-            epoch: facts.epoch.major,
-            checkpoint: facts.checkpoint.to_string(),
-            parts: contents.items().len(),
-            bytes,
-            identity: examined.sealed_identity().is_some(),
-            journal: contents.item(ExportPart::Journal).is_some(),
-            dry_run: args.dry_run,
-            was_here: false,
-            held_epoch: None,
-        }
-    }
-
-    fn take(&mut self, imported: &Imported) {
-        self.was_here = imported.was_here;
-        self.held_epoch = imported.epoch.map(|epoch| epoch.major);
-    }
+/// Has the node do it.
+fn ask(node: &Client, args: &ImportArgs) -> Result<Imported, Problem> {
+    let secret = secret(args, Parcel::open(&args.file)?.has_identity())?;
+    let passphrase = secret.map(|secret| STANDARD.encode(&*secret));
+    let import = Import { file: absolute(&args.file)?, passphrase };
+    let imported: Imported = node.ask(Method::POST, "/v1/imports", Some(&import))?;
+    Ok(Imported { file: args.file.display().to_string(), ..imported })
 }
 
-fn as_text(body: &Body) -> String {
-    let Body { tick, file, parts, bytes, .. } = body;
-    let (agent, file) = (text::escape(&body.agent_id), text::escape(file));
-    if body.dry_run {
-        let identity = if body.identity { "with" } else { "without" };
+/// Does it here.
+fn bring(args: &ImportArgs, config: &Config, plugins: &Plugins) -> Result<Imported, Problem> {
+    let clock = OsClock::new();
+    let mut bar = Bar::new(&clock);
+    let checked = check(&args.file, &mut bar)?;
+    if args.dry_run {
+        return Ok(Imported { dry_run: true, ..checked.document() });
+    }
+    let scene = checked.scene(config.run().checkpoint_dir.clone());
+    let storage = config.build::<dyn Storage>(&plugins.storages);
+    let storage = storage.map_err(|error| scene.build(&error))?;
+    let secret = secret(args, checked.document().identity)?;
+    let key = checked.key(secret.as_ref(), &scene)?;
+    let mut watch = |copying: Copying| bar.show(|_| copying_line(copying));
+    let unpacked = block_on(checked.unpack(&*storage, key, &scene, &mut watch));
+    bar.clear();
+    unpacked?
+}
+
+fn check(file: &Path, bar: &mut Bar<'_>) -> Result<crate::packing::Checked, Problem> {
+    let checked = Parcel::open(file)?.check(&mut |copying| bar.show(|_| copying_line(copying)));
+    bar.clear();
+    checked
+}
+
+fn as_text(document: &Imported) -> String {
+    let Imported { tick, file, parts, bytes, .. } = document;
+    let (agent, file) = (text::escape(&document.agent_id), text::escape(file));
+    if document.dry_run {
+        let identity = if document.identity { "with" } else { "without" };
         return format!(
             "{file} is in order: {agent} of tick {tick}, {parts} parts, {bytes} bytes, {identity} its identity\n"
         );
     }
-    let rest = match body.held_epoch {
-        _ if body.was_here => "It was here already; nothing changed.".to_owned(),
+    let rest = match document.held_epoch {
+        _ if document.was_here => "It was here already; nothing changed.".to_owned(),
         None => {
             "There is no identity to run it with: it can be checked and audited only.".to_owned()
         }

@@ -70,7 +70,8 @@ impl Client {
         Self::choose(args, dir, agent)?.ok_or_else(|| no_node(&place, &way_out(dir)))
     }
 
-    fn find(dir: &Path, agent: Option<&AgentId>) -> Option<Self> {
+    /// The node that runs on `dir`, or the process that runs `agent` there by itself, if there is one.
+    pub(crate) fn find(dir: &Path, agent: Option<&AgentId>) -> Option<Self> {
         let of = |agent| {
             let socket = address::noted(dir, agent)?;
             // Who was killed leaves its note behind.

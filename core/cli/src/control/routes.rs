@@ -16,6 +16,7 @@ use igor_core::clock::Entropy;
 use igor_core::format::{AgentId, FundId, Microcents};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::refusal::{Code, Refusal};
 use super::server::Body;
@@ -23,6 +24,7 @@ use super::wire;
 use crate::agent;
 use crate::node::log::LINES_MAX;
 use crate::node::station::{Starting, Station};
+use crate::passphrase::Passphrase;
 
 /// How many lines are given unless asked otherwise.
 const LINES: usize = 100;
@@ -45,10 +47,12 @@ enum Route {
     Migrate,
     Peers,
     Prices,
+    Export,
+    Import,
 }
 
 /// Every route: its method and path.
-const ROUTES: [(&str, &str, Route); 13] = [
+const ROUTES: [(&str, &str, Route); 15] = [
     ("GET", "/v1/health", Route::Health),
     ("GET", "/v1/agents", Route::List),
     ("POST", "/v1/agents", Route::Start),
@@ -62,6 +66,8 @@ const ROUTES: [(&str, &str, Route); 13] = [
     ("POST", "/v1/agents/{agent_id}/migrate", Route::Migrate),
     ("GET", "/v1/peers", Route::Peers),
     ("POST", "/v1/prices", Route::Prices),
+    ("POST", "/v1/agents/{agent_id}/export", Route::Export),
+    ("POST", "/v1/imports", Route::Import),
 ];
 
 /// Answers a request.
@@ -134,6 +140,11 @@ async fn perform(
                 let wire::AskPrices { addresses } = parse(body)?;
                 Ok(json(StatusCode::OK, &station.prices(&addresses).await))
             }
+            Route::Import => {
+                let wire::Import { file, passphrase } = parse(body)?;
+                let (file, secret) = (file.into(), secret(passphrase)?);
+                Ok(json(StatusCode::OK, &station.import(file, secret).await?))
+            }
             _ => Ok(json(StatusCode::OK, &wire::Listing { agents: station.known.all() })),
         };
     };
@@ -157,6 +168,11 @@ async fn perform(
         Route::Migrate => {
             let wire::Migrate { to, prewarm } = parse(body)?;
             json(StatusCode::OK, &station.migrate(&agent, to, prewarm).await?)
+        }
+        Route::Export => {
+            let wire::Export { file, passphrase } = parse(body)?;
+            let (file, secret) = (file.into(), secret(passphrase)?);
+            json(StatusCode::OK, &station.export(agent, file, secret).await?)
         }
         _ => said(&station.status(&agent).await?),
     })
@@ -255,6 +271,18 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
             "See docs/api/control.json.",
         )
     })
+}
+
+fn secret(base64: Option<String>) -> Result<Option<Passphrase>, Refusal> {
+    let read = |text| match STANDARD.decode(&*Zeroizing::new(text)).map(Zeroizing::new) {
+        Ok(secret) if !secret.is_empty() => Ok(secret),
+        Ok(_) => Err(Refusal::new(Code::BadRequest, "the passphrase is empty", "Give one.")),
+        Err(error) => {
+            let message = format!("passphrase: {error}");
+            Err(Refusal::new(Code::BadRequest, message, "See docs/api/control.json."))
+        }
+    };
+    base64.map(read).transpose()
 }
 
 fn amount_of(microcents: i64) -> Result<Microcents, Refusal> {

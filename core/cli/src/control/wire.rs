@@ -224,6 +224,63 @@ pub(crate) struct Removed {
     pub(crate) with_history: bool,
 }
 
+/// A file that an agent is to be written into.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Export {
+    /// The path of a file that does not exist yet, on the node's machine.
+    pub(crate) file: String,
+    /// Base64 of what the identity goes under; without one it does not go along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) passphrase: Option<String>,
+}
+
+/// An agent in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exported {
+    pub(crate) file: String,
+    pub(crate) agent_id: String,
+    pub(crate) did: String,
+    pub(crate) tick: u64,
+    pub(crate) epoch: u64,
+    pub(crate) checkpoint: String,
+    pub(crate) parts: usize,
+    pub(crate) bytes: u64,
+    pub(crate) identity: bool,
+    pub(crate) journal: bool,
+}
+
+/// A file that an agent is to come from.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Import {
+    /// The path of the file, on the node's machine.
+    pub(crate) file: String,
+    /// Base64 of what its identity is under; without one it stays in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) passphrase: Option<String>,
+}
+
+/// An agent that came from a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Imported {
+    pub(crate) file: String,
+    pub(crate) agent_id: String,
+    pub(crate) did: String,
+    pub(crate) tick: u64,
+    pub(crate) epoch: u64,
+    pub(crate) checkpoint: String,
+    pub(crate) parts: usize,
+    pub(crate) bytes: u64,
+    pub(crate) identity: bool,
+    pub(crate) journal: bool,
+    pub(crate) dry_run: bool,
+    /// Whether nothing changed, as it was here before.
+    pub(crate) was_here: bool,
+    /// Null: it cannot run here.
+    pub(crate) held_epoch: Option<u64>,
+}
+
 /// A line that is kept of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogLine {

@@ -4,6 +4,7 @@
 
 pub(crate) mod alone;
 mod asked;
+mod filing;
 pub(crate) mod known;
 pub(crate) mod log;
 mod moving;

@@ -146,8 +146,8 @@ impl Station {
         });
     }
 
-    /// Lets the node's moves know that of an agent only that is left which removing it leaves.
-    pub(super) fn removed(&self, agent: &AgentId) {
+    /// Lets the node's moves know only what is durable of an agent now.
+    pub(super) fn changed(&self, agent: &AgentId) {
         if let Some(network) = self.network() {
             network.moves.forget(agent);
             self.make_known(agent);

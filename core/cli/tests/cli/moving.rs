@@ -205,3 +205,21 @@ fn however_many_are_sent_at_once_each_goes_when_it_is_its_turn() {
         there.ticks_beyond(name, 1);
     }
 }
+
+#[test]
+fn an_agent_that_was_removed_can_come_again() {
+    let (mut source, target) = (Node::on(Place::new(), &[]), Node::on(Place::new(), &[]));
+    let modules = Place::new();
+    let (file, secret) = (modules.text("kept.igor"), modules.write("secret", b"correct horse\n"));
+    source.done(&["start", &modules.prebuilt("heartbeat")]);
+    source.ticks("heartbeat", 3);
+    source.done(&["stop", "heartbeat"]);
+    let kept = ["--with-identity", "--passphrase-file", &secret];
+    source.done(&[&["export", "heartbeat", "-o", &file], &kept[..]].concat());
+    source.done(&["rm", "heartbeat", "--history"]);
+    target.done(&["import", &file, "--passphrase-file", &secret]);
+    target.done(&["start", "heartbeat"]);
+    target.way().ticks_beyond("heartbeat", 3);
+    target.done(&["migrate", "heartbeat", "--to", source.address()]);
+    source.ticks("heartbeat", 1);
+}

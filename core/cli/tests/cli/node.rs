@@ -229,6 +229,7 @@ fn assert_is(name: &str, value: &Value) {
 fn the_control_api_is_as_described() {
     let place = Place::new();
     let module = place.prebuilt("heartbeat");
+    let file = place.text("heartbeat.igor");
     let node = Node::on(place, &[]);
     let check = |method: &str, path: &str, body: Value, status: u16, name: &str| {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -267,8 +268,18 @@ fn the_control_api_is_as_described() {
     refused("POST", "/v1/agents", nonsense, 422, "cannot_start");
     let large = json!({"agent_id": "x", "module": {"base64": "A".repeat(25 << 20)}});
     refused("POST", "/v1/agents", large, 413, "too_large");
+    let (export, sealed) =
+        (format!("{one}/export"), json!({"file": file, "passphrase": "c2VjcmV0"}));
+    refused("POST", &export, sealed.clone(), 409, "still_runs");
     check("POST", &format!("{one}/stop"), json!({"now": true}), 200, "Status");
     refused("POST", &format!("{one}/pause"), none.clone(), 409, "not_running");
+    refused("POST", &export, json!({"file": file, "passphrase": "no base64!"}), 400, "bad_request");
+    refused("POST", &export, json!({"file": file, "passphrase": ""}), 400, "bad_request");
+    check("POST", &export, sealed.clone(), 200, "Exported");
+    refused("POST", &export, sealed.clone(), 422, "refused");
+    check("POST", "/v1/imports", sealed, 200, "Imported");
+    refused("POST", "/v1/imports", json!({"file": "/nowhere"}), 422, "refused");
+    refused("POST", "/v1/imports", json!({"file": file, "passphrase": "b3RoZXI="}), 422, "refused");
     check("DELETE", one, none, 200, "Removed");
     node.drain(Signal::TERM);
 }
