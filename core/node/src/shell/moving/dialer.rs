@@ -23,12 +23,21 @@ pub struct Line {
     pub connection: Arc<dyn Connection>,
 }
 
+/// The connection to a place, if it is still there; locked while it is made, so that who comes meanwhile shares it.
+type Slot = Arc<tokio::sync::Mutex<Option<Weak<dyn Connection>>>>;
+
 /// Opens streams to other nodes.
 pub struct Dialer {
     transport: Arc<dyn Transport>,
-    connections: Mutex<HashMap<String, Weak<dyn Connection>>>,
+    slots: Mutex<HashMap<String, Slot>>,
     /// For who sends an agent.
     pub(super) turns: Arc<Turns>,
+}
+
+/// A connection, and whether others had it before.
+struct Reached {
+    connection: Arc<dyn Connection>,
+    is_shared: bool,
 }
 
 impl Dialer {
@@ -36,7 +45,7 @@ impl Dialer {
     pub fn new(transport: Arc<dyn Transport>) -> Self {
         // Others are taken to have the limits that nodes have unless told otherwise.
         let turns = Turns::new(GateLimits::default().inbound_per_peer_max);
-        Self { transport, connections: Mutex::default(), turns: Arc::new(turns) }
+        Self { transport, slots: Mutex::default(), turns: Arc::new(turns) }
     }
 
     /// Opens a stream to the node at `place`.
@@ -53,12 +62,15 @@ impl Dialer {
         place: &str,
         protocol: &ProtocolId,
     ) -> Result<Line, TransportError> {
-        if let Some(connection) = self.known(place)
-            && let Ok(stream) = connection.open(protocol).await
-        {
-            return Ok(Line { stream, connection });
+        let Reached { connection, is_shared } = self.connection(place, None).await?;
+        match connection.open(protocol).await {
+            Ok(stream) => return Ok(Line { stream, connection }),
+            Err(error) if !is_shared => return Err(error),
+            Err(_) => {}
         }
-        let connection = self.connect(place).await?;
+        let lost = Arc::downgrade(&connection);
+        drop(connection);
+        let Reached { connection, .. } = self.connection(place, Some(lost)).await?;
         let stream = connection.open(protocol).await?;
         Ok(Line { stream, connection })
     }
@@ -68,16 +80,28 @@ impl Dialer {
     /// # Errors
     /// Those of [`Dialer::open`].
     pub async fn reach(&self, place: &str) -> Result<Arc<dyn Connection>, TransportError> {
-        if let Some(connection) = self.known(place) {
-            return Ok(connection);
-        }
-        tokio::time::timeout(OPEN, self.connect(place)).await.unwrap_or_else(|_| Err(late(place)))
+        let reached = tokio::time::timeout(OPEN, self.connection(place, None)).await;
+        reached.unwrap_or_else(|_| Err(late(place))).map(|reached| reached.connection)
     }
 
-    async fn connect(&self, place: &str) -> Result<Arc<dyn Connection>, TransportError> {
+    /// The connection to `place`, unless that is the one that was `lost`; a new one if there is none.
+    async fn connection(
+        &self,
+        place: &str,
+        lost: Option<Weak<dyn Connection>>,
+    ) -> Result<Reached, TransportError> {
+        let slot = self.slot(place);
+        let mut slot = slot.lock().await;
+        let is_lost = |known: &&Weak<dyn Connection>| {
+            lost.as_ref().is_some_and(|lost| Weak::ptr_eq(lost, known))
+        };
+        let known = slot.as_ref().filter(|known| !is_lost(known)).and_then(Weak::upgrade);
+        if let Some(connection) = known {
+            return Ok(Reached { connection, is_shared: true });
+        }
         let connection = self.transport.connect(&Address(place.to_owned())).await?;
-        self.keep(place, &connection);
-        Ok(connection)
+        *slot = Some(Arc::downgrade(&connection));
+        Ok(Reached { connection, is_shared: false })
     }
 
     /// Who an address names.
@@ -88,16 +112,19 @@ impl Dialer {
         self.transport.named(&Address(place.to_owned()))
     }
 
-    fn known(&self, place: &str) -> Option<Arc<dyn Connection>> {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.get(place).and_then(Weak::upgrade)
+    fn slot(&self, place: &str) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|_, slot| is_used(slot));
+        Arc::clone(slots.entry(place.to_owned()).or_default())
     }
+}
 
-    fn keep(&self, place: &str, connection: &Arc<dyn Connection>) {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.retain(|_, connection| connection.strong_count() > 0);
-        connections.insert(place.to_owned(), Arc::downgrade(connection));
-    }
+/// Whether somebody waits for a connection, or has one.
+fn is_used(slot: &Slot) -> bool {
+    let has_connection = |it: &Option<Weak<dyn Connection>>| {
+        it.as_ref().is_some_and(|connection| connection.strong_count() > 0)
+    };
+    Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|slot| has_connection(&slot))
 }
 
 fn late(place: &str) -> TransportError {

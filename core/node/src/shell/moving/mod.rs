@@ -14,7 +14,7 @@ mod talk;
 mod turns;
 
 pub use desk::{Departed, MoveError, Moves, Outcome};
-pub use dialer::Dialer;
+pub use dialer::{Dialer, Line};
 pub use leaving::prewarm;
 pub use listening::{Door, listen};
 pub use premises::{Premises, Stay};
