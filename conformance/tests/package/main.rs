@@ -6,6 +6,7 @@
 mod attacks;
 mod bounds;
 mod cuts;
+mod holder;
 mod offers;
 mod support;
 mod terms;

@@ -68,6 +68,15 @@ impl Site {
         site
     }
 
+    /// The same disk with the key of another node, as after everything but the key was copied there.
+    pub(crate) fn with_key_of(self, number: u8) -> Self {
+        let key = NodeKey::from_seed(&[number; 32]);
+        let bytes = encode_node_key(&key).to_vec();
+        let agent = "nobody".parse().expect("a name");
+        self.commit(Group::new(agent).put(Key::Node, bytes, Precondition::Always));
+        Self { key, ..self }
+    }
+
     pub(crate) fn storage(&self) -> &dyn Storage {
         &*self.world.node.storage.0
     }

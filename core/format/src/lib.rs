@@ -93,7 +93,7 @@ pub use hash::{Hash, HashError};
 pub use history::{
     AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts, Finding, FindingKind,
     FundFacts, HistoryFile, HistoryFileError, HistoryReport, HistorySegment, HistoryVerifier,
-    Severity, SignatureStatus, SummaryFacts,
+    Holder, Severity, SignatureStatus, SummaryFacts,
 };
 #[cfg(feature = "full")]
 pub use identity::{IDENTITY_BYTES, IdentityError, decode_identity, encode_identity};

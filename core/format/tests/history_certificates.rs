@@ -11,7 +11,7 @@ mod sample;
 use common::{File, Life, header, verify};
 use igor_format::{
     AgentKey, CertificateTerms, Checkpoint, Entry, Epoch, FindingKind, Hash, Header, HistoryFile,
-    HistoryReport, Inheritance, InheritanceTerms, Microcents, NodeKey, Offer, OfferError,
+    HistoryReport, Holder, Inheritance, InheritanceTerms, Microcents, NodeKey, Offer, OfferError,
     OfferTerms, Predecessor, PublicKey, Segment, SegmentOpening, Tick, TransferId,
 };
 
@@ -155,6 +155,42 @@ fn a_certificate_that_contradicts_the_history_is_an_error() {
         ("0000000002.seg", FindingKind::NodeChanged { from: id(1), to: id(2) }),
     ];
     story.check(&story.files([1, 2, 2], &[(lost, 1)]), &found);
+}
+
+#[test]
+fn a_certificate_of_an_epoch_that_began_elsewhere_is_noted() {
+    let story = Story::new(3);
+    // Node 4 gives the agent away with a checkpoint that nobody sealed, of this epoch.
+    for (major, is_valid) in [(0, false), (1, true)] {
+        let mut life = Life::new(1);
+        life.files = story.life.files[..2].to_vec();
+        life.current = Some(story.checkpoints[1].clone());
+        life.step(Header { epoch: Epoch { major, generation: 0 }, ..header(2, 1_000) });
+        let last = life.current.clone().expect("a checkpoint");
+        let (tick, checkpoint) = (Tick(2), last.hash());
+        let terms = OfferTerms { tick, checkpoint, source: id(4), ..story.terms };
+        let offer = Offer::sign(life.key(), &node(4), terms).expect("sound terms");
+        let segment = story.files([1, 2, 2], &[]).swap_remove(4);
+        let files = [life.files, vec![segment, (FILE.to_owned(), offer.encode())]].concat();
+        let report = verify(&files, Some(&last.encode()));
+        let kind = match is_valid {
+            true => FindingKind::NodeChanged { from: id(1), to: id(4) },
+            false => FindingKind::CertificateOfOther { source_node: id(4), held_by: id(1) },
+        };
+        let found: Vec<_> = report.findings.iter().map(|it| it.kind.clone()).collect();
+        assert_eq!(found, [kind], "epoch {major}");
+        assert_eq!(report.is_valid(), is_valid, "epoch {major}");
+        assert_eq!(report.holder, Some(Holder { node: id(2), epoch: 3 }));
+    }
+}
+
+#[test]
+fn who_held_the_agent_last_is_told() {
+    let story = Story::new(3);
+    let cut = |count| verify(&story.files([1, 2, 2], &[(story.terms, 1)])[..count], None).holder;
+    assert_eq!(cut(4), None, "nobody sealed anything");
+    assert_eq!(cut(5), Some(Holder { node: id(1), epoch: 0 }));
+    assert_eq!(cut(7), Some(Holder { node: id(2), epoch: 3 }));
 }
 
 #[test]

@@ -5,17 +5,19 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, FindingKind};
-use super::report::{AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts};
+use super::report::{
+    AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts, Holder,
+};
 use crate::{Hash, PublicKey};
 
 /// Judges the certificates beside these checkpoints, each after the one it follows, and these segments; returns
-/// the certificates by epoch, and what is wrong with them.
+/// the certificates by epoch, who held the agent last, and what is wrong with them.
 pub(super) fn judge(
     expected: Option<PublicKey>,
     checkpoints: &[CheckpointFacts],
     segments: &[AuditSegmentFacts],
     mut certificates: Vec<CertificateFacts>,
-) -> (Vec<CertificateFacts>, Vec<Finding>) {
+) -> (Vec<CertificateFacts>, Option<Holder>, Vec<Finding>) {
     certificates.sort_by_key(|facts| facts.terms.epoch());
     let mut findings = Vec::new();
     let mut find = |file: &str, kind| findings.push(Finding { file: Some(file.to_owned()), kind });
@@ -32,7 +34,7 @@ pub(super) fn judge(
     }
     let sealed: BTreeMap<Hash, &AuditSegmentFacts> =
         segments.iter().map(|facts| (facts.closing.checkpoint, facts)).collect();
-    let (mut holder, mut epoch) = (None, 0);
+    let (mut holder, mut epoch): (Option<Holder>, u64) = (None, 0);
     for checkpoint in checkpoints {
         let header = &checkpoint.header;
         if header.epoch.major < epoch {
@@ -40,20 +42,30 @@ pub(super) fn judge(
             find(&checkpoint.file, kind);
         }
         if let Some(segment) = sealed.get(&checkpoint.hash) {
-            if let Some(from) = holder.filter(|from| *from != segment.node) {
+            if let Some(from) = holder.map(|it| it.node).filter(|from| *from != segment.node) {
                 find(&segment.file, FindingKind::NodeChanged { from, to: segment.node });
             }
-            holder = Some(segment.node);
+            holder = Some(Holder { node: segment.node, epoch: header.epoch.major });
         }
         for facts in certificates.iter().filter(|it| it.terms.checkpoint() == checkpoint.hash) {
-            if let Some(held_by) = holder.filter(|held_by| is_another(&facts.terms, held_by)) {
-                let source_node = facts.terms.source();
-                find(&facts.file, FindingKind::CertificateOfOther { source_node, held_by });
+            if let Some(held_by) = holder.filter(|it| is_another(&facts.terms, &it.node)) {
+                find(&facts.file, not_of(&held_by, header.epoch.major, facts.terms.source()));
             }
-            (holder, epoch) = (Some(facts.terms.target()), epoch.max(facts.terms.epoch()));
+            let began = facts.terms.epoch();
+            holder = Some(Holder { node: facts.terms.target(), epoch: began });
+            epoch = epoch.max(began);
         }
     }
-    (certificates, findings)
+    (certificates, holder, findings)
+}
+
+/// What is to be said of a certificate of `source_node` for a checkpoint of `epoch`, if another node held the agent.
+const fn not_of(held_by: &Holder, epoch: u64, source_node: PublicKey) -> FindingKind {
+    let held = held_by.node;
+    match held_by.is_certain_in(epoch) {
+        true => FindingKind::CertificateOfOther { source_node, held_by: held },
+        false => FindingKind::NodeChanged { from: held, to: source_node },
+    }
 }
 
 /// Whether a certificate says what the checkpoint that it names says, and begins a later epoch.

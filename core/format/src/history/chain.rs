@@ -44,6 +44,7 @@ pub(super) fn judge(
         audit_segments: Vec::new(),
         summary: None,
         certificates: Vec::new(),
+        holder: None,
         findings,
     }
 }

@@ -177,12 +177,13 @@ pub enum FindingKind {
         /// The epoch of this checkpoint.
         to: u64,
     },
-    /// Another node than before sealed the segment, and no certificate says that it was given the agent.
+    /// Another node than before sealed the segment, or gave the agent away, and no certificate says that it was
+    /// given the agent.
     #[error("the agent passed from the node {from} to {to} without a certificate")]
     NodeChanged {
         /// The node before.
         from: PublicKey,
-        /// The node that sealed the segment.
+        /// The node that sealed the segment, or gave the agent away.
         to: PublicKey,
     },
     /// The current checkpoint is older than the history by more than an interrupted save explains.

@@ -17,7 +17,7 @@ pub use finding::{Finding, FindingKind, Severity};
 pub use name::{HistoryFile, HistoryFileError};
 pub use report::{
     AuditSegmentFacts, CertificateFacts, CertificateTerms, CheckpointFacts, FundFacts,
-    HistoryReport, HistorySegment, SignatureStatus, SummaryFacts,
+    HistoryReport, HistorySegment, Holder, SignatureStatus, SummaryFacts,
 };
 
 use crate::journal::{Segment, SegmentError, SegmentSummary, SummaryError};
@@ -96,12 +96,12 @@ impl HistoryVerifier {
         let (segments, findings) =
             audit::judge(key, &report.checkpoints, segments, summary.as_ref());
         report.findings.extend(findings);
-        let (certificates, findings) =
+        let (certificates, holder, findings) =
             certificate::judge(key, &report.checkpoints, &segments, certificates);
         report.findings.extend(findings);
         let (findings, checkpoints) = (&mut report.findings, &report.checkpoints);
         certificate::explain_beginning(findings, key, checkpoints, &certificates);
-        report.certificates = certificates;
+        (report.certificates, report.holder) = (certificates, holder);
         report.audit_segments = segments;
         report.summary = summary;
         report

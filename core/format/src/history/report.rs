@@ -173,6 +173,23 @@ impl CertificateTerms {
     }
 }
 
+/// The node that held an agent, as far as its history says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The node: it sealed the last segment, or the agent was given to it after that.
+    pub node: PublicKey,
+    /// The last epoch of which that is said.
+    pub epoch: u64,
+}
+
+impl Holder {
+    /// Whether it is the node that held the agent in this epoch. In a later one than that of which the history
+    /// says who it was, an operator may have brought the agent to another node.
+    pub const fn is_certain_in(&self, epoch: u64) -> bool {
+        epoch <= self.epoch
+    }
+}
+
 /// Checkpoints that follow each other and are of one module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistorySegment {
@@ -204,6 +221,8 @@ pub struct HistoryReport {
     pub summary: Option<SummaryFacts>,
     /// The certificates with valid signatures, by epoch.
     pub certificates: Vec<CertificateFacts>,
+    /// Who held the agent last, if a segment or a certificate says so.
+    pub holder: Option<Holder>,
     /// Everything that is worth saying, in the order it was found.
     pub findings: Vec<Finding>,
 }

@@ -3,15 +3,15 @@
 //! the calling thread needs the stack that the engine asks for.
 
 use igor_core::format::{
-    AgentKey, AgentRecord, BillItem, Checkpoint, EpochReceipt, Hash, HistoryReport, Inheritance,
-    OfferTerms, Part, Tick, decode_receipts,
+    AgentKey, AgentRecord, BillItem, Checkpoint, EpochReceipt, Hash, HistoryReport, Holder,
+    Inheritance, OfferTerms, Part, Tick, decode_receipts,
 };
 use igor_core::handoff::VerifiedOffer;
 use igor_core::storage::{Hold, Version};
 
 use super::examine::{Footing, Last, Receiving, files};
 use super::known::Known;
-use super::lineage::{Beginning, Life, check_terms, judge};
+use super::lineage::{Beginning, Life, check_terms, holder_after, judge};
 use super::proof::prove;
 use super::record::{check_head, read, same};
 use super::{Expected, Package, Refusal, Staged};
@@ -64,8 +64,8 @@ impl Staged {
         let record = read(record, &self.expected)?;
         self.check_terms(&record)?;
         let checkpoint = decode(bytes, self.footing.granted.limits.state_bytes_max)?;
-        check_header(terms, &checkpoint)?;
-        let place = self.check_life(news, bytes, &record, receiving)?;
+        check_header(terms, &checkpoint, self.last.begun)?;
+        let place = self.check_life(news, bytes, &record, (terms, receiving))?;
         let receipts = news.part(Part::Receipts).or(self.receipts.as_deref());
         let receipts = read_receipts(receipts);
         let mut left = Vec::new();
@@ -176,9 +176,9 @@ impl Staged {
         news: &Package,
         checkpoint: &[u8],
         record: &AgentRecord,
-        receiving: &Receiving<'_>,
+        (terms, receiving): (&OfferTerms, &Receiving<'_>),
     ) -> Result<(Tick, u32), Refusal> {
-        let Last { files: before, checkpoint: first, before: segment, place } = &self.last;
+        let Last { files: before, checkpoint: first, before: segment, place, .. } = &self.last;
         let before = before.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice()));
         let files: Vec<_> = before.chain(files(news)?).collect();
         let beginning = Beginning::After(*first, *segment);
@@ -190,6 +190,8 @@ impl Staged {
         let hash = Hash::of(checkpoint);
         same("the checkpoint of its record", record.current.checkpoint, hash)?;
         check_head(record, hash, &history)?;
+        let holder = holder_after(self.last.holder, *first, &history);
+        check_source(terms, holder, epoch_of(&history))?;
         if hash == *first {
             return Ok(*place);
         }
@@ -214,14 +216,31 @@ fn decode(bytes: &[u8], state_bytes_max: u64) -> Result<Checkpoint, Refusal> {
     })
 }
 
-fn check_header(terms: &OfferTerms, checkpoint: &Checkpoint) -> Result<(), Refusal> {
+/// The epoch that the last checkpoint is of.
+fn epoch_of(history: &HistoryReport) -> u64 {
+    history.checkpoints.last().map_or(0, |facts| facts.header.epoch.major)
+}
+
+/// The node that offers the agent is the one that held it. Otherwise no node could take it from this one later:
+/// its certificate would be of another node than its history names.
+fn check_source(terms: &OfferTerms, holder: Option<Holder>, epoch: u64) -> Result<(), Refusal> {
+    let source_node = terms.source;
+    match holder.filter(|holder| holder.is_certain_in(epoch) && holder.node != source_node) {
+        None => Ok(()),
+        Some(Holder { node: held_by, .. }) => Err(Refusal::NotHolder { source_node, held_by }),
+    }
+}
+
+/// The offer says what the checkpoint says, and begins an epoch that is above its, and above every one that a
+/// certificate `begun`.
+fn check_header(terms: &OfferTerms, checkpoint: &Checkpoint, begun: u64) -> Result<(), Refusal> {
     let header = checkpoint.header();
     same("its tick", terms.tick, header.tick)?;
     same("its budget", terms.budget, header.budget)?;
     same("its module", terms.module, header.code_hash)?;
-    let (offered, checkpoint) = (terms.epoch.major, header.epoch.major);
-    if offered <= checkpoint {
-        return Err(Refusal::Epoch { offered, checkpoint });
+    let (offered, reached) = (terms.epoch.major, header.epoch.major.max(begun));
+    if offered <= reached {
+        return Err(Refusal::Epoch { offered, reached });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use igor_core::format::{
-    AgentRecord, Checkpoint, Hash, HistoryReport, Manifest, Part, Predecessor, Tick,
+    AgentRecord, Checkpoint, Hash, HistoryReport, Holder, Manifest, Part, Predecessor, Tick,
 };
 use igor_core::gas::CancelFlag;
 use igor_core::{Limits, Meter};
@@ -70,6 +70,10 @@ pub(super) struct Last {
     pub(super) place: (Tick, u32),
     /// What the last segment names as the one before it, if that is one.
     pub(super) before: Option<Hash>,
+    /// Who held the agent then, as far as its history says.
+    pub(super) holder: Option<Holder>,
+    /// The last epoch that a certificate began.
+    pub(super) begun: u64,
 }
 
 /// Checks `package`. Whether the agent can come as far as [`Known`] goes is to be looked at before.
@@ -256,5 +260,6 @@ pub(super) fn last(
     };
     let files = files(package)?.into_iter().filter(|(name, _)| keeps(name));
     let files = files.map(|(name, bytes)| (name, bytes.to_vec())).collect();
-    Ok(Last { files, checkpoint, place, before })
+    let begun = history.certificates.last().map_or(0, |facts| facts.terms.epoch());
+    Ok(Last { files, checkpoint, place, before, holder: history.holder, begun })
 }

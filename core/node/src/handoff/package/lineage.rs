@@ -3,8 +3,8 @@
 
 use igor_core::format::{Entry, ExecutionLimits, MeterName, Record};
 use igor_core::format::{
-    Finding, FindingKind, Hash, HistoryReport, HistoryVerifier, PublicKey, Segment, SegmentOpening,
-    Severity,
+    Finding, FindingKind, Hash, HistoryReport, HistoryVerifier, Holder, PublicKey, Segment,
+    SegmentOpening, Severity,
 };
 
 use super::Refusal;
@@ -110,6 +110,21 @@ fn check_epochs(report: &HistoryReport) -> Result<(), Refusal> {
             Err(Refusal::Lineage { file: after.file.clone(), problem })
         }
     }
+}
+
+/// Who held an agent at the end of what was judged from the checkpoint `first` on, if it was `before` there.
+pub(super) fn holder_after(
+    before: Option<Holder>,
+    first: Hash,
+    report: &HistoryReport,
+) -> Option<Holder> {
+    let mut new = report.checkpoints.iter().rev().take_while(|facts| facts.hash != first);
+    let sealed = new.find_map(|checkpoint| {
+        let mut segments = report.audit_segments.iter();
+        let segment = segments.find(|facts| facts.closing.checkpoint == checkpoint.hash)?;
+        Some(Holder { node: segment.node, epoch: checkpoint.header.epoch.major })
+    });
+    sealed.or(before)
 }
 
 /// The terms that an agent lives under, which no segment may change in passing.

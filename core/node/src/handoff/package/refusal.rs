@@ -116,13 +116,21 @@ pub enum Refusal {
         /// The tick that arrives.
         arriving: Tick,
     },
-    /// The offer begins an epoch that is not above the checkpoint's.
-    #[error("the offer begins epoch {offered}, the checkpoint is of epoch {checkpoint}")]
+    /// The offer is of a node that did not hold the agent.
+    #[error("the node {source_node} offers it, but by its history {held_by} held it")]
+    NotHolder {
+        /// The node that offers it.
+        source_node: PublicKey,
+        /// The node that sealed what happened last, or was given the agent.
+        held_by: PublicKey,
+    },
+    /// The offer begins an epoch that the agent has reached already.
+    #[error("the offer begins epoch {offered}, its history has reached epoch {reached}")]
     Epoch {
         /// The epoch of the offer.
         offered: u64,
-        /// The epoch of the checkpoint.
-        checkpoint: u64,
+        /// The epoch of the checkpoint, or a later one that a certificate began.
+        reached: u64,
     },
     /// This node holds the agent, has offered it, or does not know whether it may.
     #[error("this node holds it, or has not been told yet that another one does")]
@@ -195,7 +203,9 @@ impl Refusal {
             Self::Hash(_) | Self::Part { .. } | Self::Differs { .. } => RefusalCode::Hash,
             Self::Signature { .. } | Self::Key(_) => RefusalCode::Signature,
             Self::NoRoom(_) => RefusalCode::Busy,
-            Self::Lineage { .. } | Self::Fork { .. } => RefusalCode::Lineage,
+            Self::Lineage { .. } | Self::Fork { .. } | Self::NotHolder { .. } => {
+                RefusalCode::Lineage
+            }
             Self::Refuted(_) | Self::Unproven(_) => RefusalCode::Replay,
             Self::Stale { .. } | Self::Epoch { .. } => RefusalCode::Stale,
             Self::Held | Self::Storage(StorageError::Held { .. }) => RefusalCode::Held,
