@@ -4,19 +4,23 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use conformance::world::{FleetTranscript, Guest, SteppingClock, Transcript, World, amount};
 use conformance::world::{run_fleet, verify};
 use igor_core::Clock;
 use igor_core::format::{AgentId, FundId};
+use igor_core::lease::{Lease, LeaseTerms, Moment};
 use igor_core::storage::Key;
 use igor_engine_wasmi as _;
 use igor_engine_wasmtime as _;
 use igor_meter_gas as _;
 use igor_node::fleet::{Fleet, Task};
 use igor_node::shell::{Crew, Deck, FleetHandle, Told, block_on};
-use igor_node::{CheckPlan, Event, Launched, OnDivergence, OnHiddenState, RunEvent, StopReason};
+use igor_node::{
+    CheckPlan, Event, Launched, OnDivergence, OnHiddenState, RunEvent, StopReason, Tenure,
+};
 use igor_storage_memory as _;
 
 const AGENTS: u8 = 50;
@@ -184,6 +188,48 @@ fn a_group_that_the_store_does_not_answer_for_is_not_taken_for_durable() {
 }
 
 #[test]
+fn an_agent_that_joins_long_after_it_was_read_is_read_before_it_ticks() {
+    let mut world = still("wasmi");
+    let clock = Arc::clone(&world.clock);
+    let now = || Moment::of(&*clock);
+    let terms = LeaseTerms::new(Duration::from_secs(60), Duration::from_secs(10));
+    let mut fleet = Fleet::under(Lease::new(terms.expect("a duration"), now()));
+    let launched = launch(&mut world, &[counter("a", 1)], Some(3)).remove(0);
+    clock.advance_to(now().monotonic_ns + 3_600_000_000_000);
+    fleet.look(now());
+    fleet.add(now().monotonic_ns, launched).expect("it is not here");
+    let (mut ticks, mut ticks_unread, mut was_read) = (0, 0, false);
+    world.with_stack(|| {
+        loop {
+            match fleet.poll() {
+                Some(Task::Work(work)) => fleet.worked(now().monotonic_ns, work.carry_out()),
+                Some(Task::Emit(_, RunEvent::Ticked(_))) => ticks += 1,
+                Some(Task::Emit(..)) => {}
+                Some(Task::Read(reading)) => {
+                    (ticks_unread, was_read) = (ticks, true);
+                    let ours = reading.carry_out(|_, _| std::future::ready(Tenure::Ours));
+                    fleet.found(now(), pollster::block_on(ours));
+                }
+                Some(Task::Ended(..)) => return,
+                Some(_) => unreachable!("nothing is checked or offered"),
+                None => match fleet.take_batch() {
+                    Some(batch) => {
+                        let written = pollster::block_on(world.node.storage.0.commit(batch));
+                        fleet.committed(now().monotonic_ns, written);
+                    }
+                    None => {
+                        clock.advance_to(fleet.next_timer_ns().expect("it waits for something"));
+                        fleet.look(now());
+                        fleet.wake(now().monotonic_ns);
+                    }
+                },
+            }
+        }
+    });
+    assert_eq!((was_read, ticks_unread, ticks), (true, 0, 3));
+}
+
+#[test]
 fn an_agent_that_never_returns_ends_alone() {
     let mut guests = guests();
     guests.insert(7, endless("endless"));
@@ -196,13 +242,17 @@ fn an_agent_that_never_returns_ends_alone() {
     assert_eq!(well.count(), usize::from(AGENTS));
 }
 
-/// A clock that breaks down when it is asked for the time of day.
+/// A clock that breaks down when it is asked for the time of day again.
 #[derive(Debug)]
-struct Broken(Arc<SteppingClock>);
+struct Broken(Arc<SteppingClock>, AtomicBool);
 
 impl Clock for Broken {
     fn unix_ns(&self) -> i64 {
-        panic!("the clock is broken, as this test wants it")
+        assert!(
+            !self.1.swap(true, Ordering::Relaxed),
+            "the clock is broken, as this test wants it"
+        );
+        self.0.unix_ns()
     }
 
     fn monotonic_ns(&self) -> u64 {
@@ -225,7 +275,7 @@ fn breaks_down(seed: u64) {
     world.plan.tick_interval_ns = 0;
     let sound = Arc::clone(&world.node.clock);
     let mut launched = launch(&mut world, &[counter("sound", 1)], Some(TICKS));
-    world.node.clock = Arc::new(Broken(Arc::clone(&world.clock)));
+    world.node.clock = Arc::new(Broken(Arc::clone(&world.clock), AtomicBool::new(false)));
     let unlucky = clock_reader("unlucky");
     launched.extend(launch(&mut world, std::slice::from_ref(&unlucky), Some(TICKS)));
     let found = together(&world, launched, seed, |_, _, _| {});

@@ -99,6 +99,11 @@ impl Lease {
         None
     }
 
+    /// For how many nanoseconds nothing was read of what was `read` then, if it may not be relied on any more.
+    pub fn stood(&self, read: Moment, now: Moment) -> Option<u64> {
+        Some(now.since(read)).filter(|stood_ns| *stood_ns > self.terms.lapse_ns())
+    }
+
     /// What was asked for last is read.
     pub fn renew(&mut self) {
         if let Some(asked) = self.asked.take() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use igor_core::format::{Manifest, ManifestError, Price};
 use igor_core::gas::CancelFlag;
+use igor_core::lease::Moment;
 use igor_core::plugin::BuildError;
 use igor_core::storage::Hold;
 use igor_core::{Clock, Engine, Entropy, Limits, Meter, Storage};
@@ -55,6 +56,8 @@ pub struct Launched {
     pub notices: Vec<String>,
     /// Keep others away until the run is over.
     pub holds: [Hold; 2],
+    /// Not later than it was read who holds the agent.
+    pub read: Moment,
 }
 
 /// Why an agent cannot run.
@@ -85,7 +88,7 @@ pub async fn launch(
     plan: Plan,
     cancel: CancelFlag,
 ) -> Result<Launched, LaunchError> {
-    let storage = &*node.storage.0;
+    let (storage, read) = (&*node.storage.0, Moment::of(&*node.clock));
     let outlook = look(storage, &request).await?;
     let checked = check(&request, &outlook)?;
     let meter = (node.meter)(&outlook.meter)?;
@@ -94,7 +97,7 @@ pub async fn launch(
     let program = checked.compile(&*node.engine.0)?;
     let Outlook { meter: meter_name, limits, .. } = outlook;
     let fitted = Fitted { checked, program, meter, meter_name, limits };
-    Ok(assemble(node, opened, fitted, plan, cancel))
+    Ok(assemble(node, (opened, read), fitted, plan, cancel))
 }
 
 /// A module that was made ready for a node, with what it is run under.
@@ -110,7 +113,7 @@ pub(crate) struct Fitted {
 /// Puts together the run of an agent that is open.
 pub(crate) fn assemble(
     node: &Node,
-    opened: Opened,
+    (opened, read): (Opened, Moment),
     fitted: Fitted,
     plan: Plan,
     cancel: CancelFlag,
@@ -158,6 +161,7 @@ pub(crate) fn assemble(
         driver: Driver::new(plan, beginning),
         notices,
         holds,
+        read,
     }
 }
 

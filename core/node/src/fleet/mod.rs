@@ -122,12 +122,12 @@ impl Fleet {
         self.agents.is_empty()
     }
 
-    /// Takes an agent in and begins its run.
+    /// Takes an agent in and begins its run. What time it is was made known by [`Fleet::look`].
     ///
     /// # Errors
     /// When it is here already.
     pub fn add(&mut self, now_ns: u64, launched: Launched) -> Result<(), AlreadyHere> {
-        let Launched { driver, worker, verifier, notices, holds } = launched;
+        let Launched { driver, worker, verifier, notices, holds, read } = launched;
         let name = driver.agent().clone();
         if self.seats.contains_key(&name) {
             return Err(AlreadyHere(name));
@@ -147,7 +147,11 @@ impl Fleet {
         };
         self.seats.insert(name, seat);
         self.agents.insert(seat, agent);
+        let is_doubted = self.tenancies.as_mut().is_some_and(|them| them.join(seat, read));
         self.with(seat, |agent| agent.driver.begin(now_ns));
+        if is_doubted {
+            self.handle(now_ns, seat, Event::Doubted);
+        }
         Ok(())
     }
 

@@ -81,6 +81,8 @@ pub(super) fn unknown(agent: &AgentId, why: &str) -> String {
 /// A lease, and what it means for whom.
 pub(super) struct Tenancies {
     lease: Lease,
+    /// The last look at the time.
+    now: Option<Moment>,
     round: u64,
     is_reading: bool,
     retry_ns: u64,
@@ -95,11 +97,25 @@ pub(super) struct Tenancies {
 impl Tenancies {
     pub(super) fn new(lease: Lease) -> Self {
         let (unread, doubted) = (BTreeSet::new(), BTreeMap::new());
-        Self { lease, round: 0, is_reading: false, retry_ns: 0, unread, doubted, stood_ns: 0 }
+        let (now, round, is_reading, retry_ns, stood_ns) = (None, 0, false, 0, 0);
+        Self { lease, now, round, is_reading, retry_ns, unread, doubted, stood_ns }
+    }
+
+    /// An agent joins of which it was `read` then who holds it. Says whether that is too long ago for it to tick
+    /// before it is read again.
+    pub(super) fn join(&mut self, seat: Seat, read: Moment) -> bool {
+        let stood_ns = self.now.and_then(|now| self.lease.stood(read, now));
+        if let Some(stood_ns) = stood_ns {
+            self.stood_ns = self.stood_ns.max(stood_ns);
+            self.unread.insert(seat);
+            self.doubted.insert(seat, false);
+        }
+        stood_ns.is_some()
     }
 
     /// What time it is, for a fleet of these agents.
     pub(super) fn look(&mut self, now: Moment, all: impl Iterator<Item = Seat>) -> Look {
+        self.now = Some(now);
         match self.lease.look(now) {
             Some(Due::Lapse(stood_ns)) => {
                 self.stood_ns = stood_ns;

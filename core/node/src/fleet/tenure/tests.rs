@@ -80,6 +80,29 @@ fn after_a_stall_each_goes_on_when_it_was_read() {
 }
 
 #[test]
+fn who_joins_after_a_stall_is_read_before_it_ticks() {
+    let mut them = tenancies();
+    assert_eq!(look(&mut them, 3_600, &[]), Look::Doubt(Vec::new()), "nobody was here");
+    assert!(!them.join(Seat(1), at(3_530)), "it was read before the lease would have ended");
+    assert!(them.join(Seat(2), at(3_529)), "it was not");
+    assert_eq!(look(&mut them, 3_600, &[1, 2]), Look::Read(seats(&[2])));
+    assert_eq!(them.found(Seat(2), Tenure::Ours), Verdict::Assured(3_600 * S));
+    them.end(at(3_600));
+    assert_eq!((look(&mut them, 3_600, &[1, 2]), them.look_ns()), (Look::Nothing, 3_630 * S));
+}
+
+#[test]
+fn who_joins_while_others_are_read_is_read_after_them() {
+    let mut them = tenancies();
+    assert_eq!(look(&mut them, 3_600, &[1]), Look::Doubt(seats(&[1])));
+    assert!(them.join(Seat(2), at(10)));
+    assert_eq!(look(&mut them, 3_600, &[1, 2]), Look::Nothing, "one reading at a time");
+    assert_eq!(them.found(Seat(1), Tenure::Ours), Verdict::Assured(3_600 * S));
+    them.end(at(3_600));
+    assert_eq!(look(&mut them, 3_601, &[1, 2]), Look::Read(seats(&[2])));
+}
+
+#[test]
 fn what_was_read_before_a_second_stall_is_of_no_use() {
     let mut them = tenancies();
     assert_eq!(look(&mut them, 100, &[1]), Look::Doubt(seats(&[1])));
