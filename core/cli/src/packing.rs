@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use igor_core::Storage;
 use igor_core::format::AgentKey;
-use igor_core::format::export::ExportPart;
+use igor_core::format::export::{ExportContents, ExportPart};
 use igor_node::export::{
-    Archive, Copying, Examined, Exported, Wanted, examine, export, import, open_identity,
+    Archive, Copying, Examined, Wanted, examine, export, import, open_identity,
 };
 
 use crate::control::wire;
@@ -25,7 +25,7 @@ pub(crate) async fn pack(
     wanted: &Wanted<'_>,
     (scene, path): (&Scene, &Path),
     watch: &mut dyn FnMut(Copying),
-) -> Result<wire::Exported, Problem> {
+) -> Result<wire::Packed, Problem> {
     let failed = |error: std::io::Error| {
         let way_out = "Give the path of a file that does not exist yet, in a folder that can be \
                        written to.";
@@ -45,21 +45,21 @@ pub(crate) async fn pack(
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
-    written.map(|exported| what_was_written(path, &exported))
+    written.map(|exported| packed(path, &exported.contents, exported.bytes))
 }
 
-fn what_was_written(path: &Path, exported: &Exported) -> wire::Exported {
-    let facts = exported.contents.facts();
-    let has = |part| exported.contents.item(part).is_some();
-    wire::Exported {
+fn packed(path: &Path, contents: &ExportContents, bytes: u64) -> wire::Packed {
+    let facts = contents.facts();
+    let has = |part| contents.item(part).is_some();
+    wire::Packed {
         file: path.display().to_string(),
         agent_id: facts.agent.to_string(),
         did: facts.public_key.did().to_string(),
         tick: facts.tick.0,
         epoch: facts.epoch.major,
         checkpoint: facts.checkpoint.to_string(),
-        parts: exported.contents.items().len(),
-        bytes: exported.bytes,
+        parts: contents.items().len(),
+        bytes,
         identity: has(ExportPart::Identity),
         journal: has(ExportPart::Journal),
     }
@@ -112,23 +112,9 @@ impl Checked {
 
     /// What is in it.
     pub(crate) fn document(&self) -> wire::Imported {
-        let contents = self.examined.contents();
-        let facts = contents.facts();
-        wire::Imported {
-            file: self.parcel.path.display().to_string(),
-            agent_id: facts.agent.to_string(),
-            did: facts.public_key.did().to_string(),
-            tick: facts.tick.0,
-            epoch: facts.epoch.major,
-            checkpoint: facts.checkpoint.to_string(),
-            parts: contents.items().len(),
-            bytes: self.parcel.archive.bytes(),
-            identity: self.examined.sealed_identity().is_some(),
-            journal: contents.item(ExportPart::Journal).is_some(),
-            dry_run: false,
-            was_here: false,
-            held_epoch: None,
-        }
+        let (Parcel { path, archive }, contents) = (&self.parcel, self.examined.contents());
+        let packed = packed(path, contents, archive.bytes());
+        wire::Imported { packed, dry_run: false, was_here: false, held_epoch: None }
     }
 
     /// The agent's identity, if it is in it and there is a passphrase.

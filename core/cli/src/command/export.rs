@@ -9,7 +9,7 @@ use igor_node::export::{Copying, Wanted};
 use crate::args::{Common, ExportArgs};
 use crate::bar::Bar;
 use crate::control::client::{Client, path_of};
-use crate::control::wire::{Export, Exported};
+use crate::control::wire::{Export, Packed};
 use crate::exit::Exit;
 use crate::explain::Scene;
 use crate::os::{OsClock, OsEntropy};
@@ -60,13 +60,13 @@ fn secret(args: &ExportArgs) -> Result<Option<Passphrase>, Problem> {
 }
 
 /// Has the node do it.
-fn ask(node: &Client, args: &ExportArgs) -> Result<Exported, Problem> {
+fn ask(node: &Client, args: &ExportArgs) -> Result<Packed, Problem> {
     let secret = secret(args)?;
     let passphrase = secret.map(|secret| STANDARD.encode(&*secret));
     let export = Export { file: absolute(&args.out)?, passphrase };
     let path = path_of(&args.agent_id, "/export");
-    let exported: Exported = node.ask(Method::POST, &path, Some(&export))?;
-    Ok(Exported { file: args.out.display().to_string(), ..exported })
+    let packed: Packed = node.ask(Method::POST, &path, Some(&export))?;
+    Ok(Packed { file: args.out.display().to_string(), ..packed })
 }
 
 /// A path as a node can read it that has another working directory.
@@ -82,8 +82,8 @@ pub(super) fn absolute(path: &std::path::Path) -> Result<String, Problem> {
     })
 }
 
-fn as_text(document: &Exported) -> String {
-    let Exported { agent_id, tick, file, bytes, .. } = document;
+fn as_text(document: &Packed) -> String {
+    let Packed { agent_id, tick, file, bytes, .. } = document;
     let (agent_id, file) = (text::escape(agent_id), text::escape(file));
     let rest = if document.identity {
         "It holds the identity: with the passphrase the agent can run elsewhere. Run one of the two only."

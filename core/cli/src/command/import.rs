@@ -14,7 +14,7 @@ use super::export::absolute;
 use crate::args::{Common, ImportArgs};
 use crate::bar::Bar;
 use crate::control::client::Client;
-use crate::control::wire::{Import, Imported};
+use crate::control::wire::{Import, Imported, Packed};
 use crate::exit::Exit;
 use crate::os::OsClock;
 use crate::packing::{Parcel, copying_line};
@@ -53,7 +53,8 @@ fn ask(node: &Client, args: &ImportArgs) -> Result<Imported, Problem> {
     let passphrase = secret.map(|secret| STANDARD.encode(&*secret));
     let import = Import { file: absolute(&args.file)?, passphrase };
     let imported: Imported = node.ask(Method::POST, "/v1/imports", Some(&import))?;
-    Ok(Imported { file: args.file.display().to_string(), ..imported })
+    let packed = Packed { file: args.file.display().to_string(), ..imported.packed };
+    Ok(Imported { packed, ..imported })
 }
 
 /// Does it here.
@@ -67,7 +68,7 @@ fn bring(args: &ImportArgs, config: &Config, plugins: &Plugins) -> Result<Import
     let scene = checked.scene(config.run().checkpoint_dir.clone());
     let storage = config.build::<dyn Storage>(&plugins.storages);
     let storage = storage.map_err(|error| scene.build(&error))?;
-    let secret = secret(args, checked.document().identity)?;
+    let secret = secret(args, checked.document().packed.identity)?;
     let key = checked.key(secret.as_ref(), &scene)?;
     let mut watch = |copying: Copying| bar.show(|_| copying_line(copying));
     let unpacked = block_on(checked.unpack(&*storage, key, &scene, &mut watch));
@@ -82,10 +83,10 @@ fn check(file: &Path, bar: &mut Bar<'_>) -> Result<crate::packing::Checked, Prob
 }
 
 fn as_text(document: &Imported) -> String {
-    let Imported { tick, file, parts, bytes, .. } = document;
-    let (agent, file) = (text::escape(&document.agent_id), text::escape(file));
+    let Packed { agent_id, tick, file, parts, bytes, .. } = &document.packed;
+    let (agent, file) = (text::escape(agent_id), text::escape(file));
     if document.dry_run {
-        let identity = if document.identity { "with" } else { "without" };
+        let identity = if document.packed.identity { "with" } else { "without" };
         return format!(
             "{file} is in order: {agent} of tick {tick}, {parts} parts, {bytes} bytes, {identity} its identity\n"
         );

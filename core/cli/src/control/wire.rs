@@ -237,7 +237,7 @@ pub(crate) struct Export {
 
 /// An agent in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Exported {
+pub(crate) struct Packed {
     pub(crate) file: String,
     pub(crate) agent_id: String,
     pub(crate) did: String,
@@ -264,16 +264,8 @@ pub(crate) struct Import {
 /// An agent that came from a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Imported {
-    pub(crate) file: String,
-    pub(crate) agent_id: String,
-    pub(crate) did: String,
-    pub(crate) tick: u64,
-    pub(crate) epoch: u64,
-    pub(crate) checkpoint: String,
-    pub(crate) parts: usize,
-    pub(crate) bytes: u64,
-    pub(crate) identity: bool,
-    pub(crate) journal: bool,
+    #[serde(flatten)]
+    pub(crate) packed: Packed,
     pub(crate) dry_run: bool,
     /// Whether nothing changed, as it was here before.
     pub(crate) was_here: bool,

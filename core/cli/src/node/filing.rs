@@ -10,7 +10,7 @@ use igor_node::export::Wanted;
 use super::look_at;
 use super::station::Station;
 use crate::control::refusal::{Code, Refusal};
-use crate::control::wire::{Exported, Imported, State};
+use crate::control::wire::{Imported, Packed, State};
 use crate::packing::{Parcel, pack};
 use crate::passphrase::Passphrase;
 use crate::problem::Problem;
@@ -22,7 +22,7 @@ impl Station {
         agent: AgentId,
         file: PathBuf,
         secret: Option<Passphrase>,
-    ) -> Result<Exported, Refusal> {
+    ) -> Result<Packed, Refusal> {
         // It stands as it did; the claim of the store sees to it that it is not started meanwhile.
         let may = |state| if state == State::Stopped { Ok(()) } else { Err(Code::StillRuns) };
         self.known.turn(&agent, self.time(), State::Stopped, may)?;
