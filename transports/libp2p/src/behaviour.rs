@@ -71,6 +71,24 @@ struct Listening {
     at: SocketAddr,
     carrier: Carrier,
     door: Door,
+    is_closed: bool,
+    /// The connections that arrived there.
+    served: HashSet<ConnectionId>,
+}
+
+impl Listening {
+    /// Whether it can be taken down. With a listener for QUIC, all connections that arrived there are gone.
+    fn is_over(&self) -> bool {
+        self.is_closed && (self.carrier == Carrier::Tcp || self.served.is_empty())
+    }
+
+    /// Whether connections to `at` arrive here.
+    fn is_at(&self, at: SocketAddr, carrier: Carrier) -> bool {
+        let here = self.at;
+        let host =
+            here.ip() == at.ip() || (here.ip().is_unspecified() && here.is_ipv4() == at.is_ipv4());
+        self.carrier == carrier && here.port() == at.port() && host
+    }
 }
 
 /// The connections of a node.
@@ -100,7 +118,15 @@ impl Behaviour {
 
     /// Connections to `at` are handed over at `door`.
     pub(crate) fn listen(&mut self, id: ListenerId, at: SocketAddr, carrier: Carrier, door: Door) {
-        self.listening.push(Listening { id, at, carrier, door });
+        let (is_closed, served) = (false, HashSet::new());
+        self.listening.push(Listening { id, at, carrier, door, is_closed, served });
+    }
+
+    /// Nobody is let in there any more.
+    pub(crate) fn close(&mut self, id: ListenerId) {
+        for listening in self.listening.iter_mut().filter(|listening| listening.id == id) {
+            listening.is_closed = true;
+        }
     }
 
     /// A listener is gone.
@@ -123,16 +149,23 @@ impl Behaviour {
         memory && self.arriving.len() < self.terms.handshakes_max && self.links.len() < links_max
     }
 
-    /// Where a connection to `at` is handed over.
-    fn door(&self, at: &Multiaddr) -> Option<&Door> {
+    /// Where the connection `id` to `at` is handed over.
+    fn door(&mut self, id: ConnectionId, at: &Multiaddr) -> Option<Door> {
         let (at, carrier) = bound(at)?;
-        let fits = |listening: &&Listening| {
-            let here = listening.at;
-            let host = here.ip() == at.ip()
-                || (here.ip().is_unspecified() && here.is_ipv4() == at.is_ipv4());
-            listening.carrier == carrier && here.port() == at.port() && host
-        };
-        self.listening.iter().find(fits).map(|listening| &listening.door)
+        let mut open = self.listening.iter_mut().filter(|listening| !listening.is_closed);
+        let listening = open.find(|listening| listening.is_at(at, carrier))?;
+        listening.served.insert(id);
+        Some(listening.door.clone())
+    }
+
+    /// A connection is over.
+    fn leave(&mut self, id: ConnectionId) -> Option<Arc<Link>> {
+        self.arriving.remove(&id);
+        self.dialled.remove(&id);
+        for listening in &mut self.listening {
+            listening.served.remove(&id);
+        }
+        self.links.remove(&id)
     }
 }
 
@@ -162,7 +195,7 @@ impl NetworkBehaviour for Behaviour {
     ) -> Result<Handler, ConnectionDenied> {
         self.arriving.remove(&id);
         let node = proven(&peer).map_err(ConnectionDenied::new)?;
-        let door = self.door(local).ok_or_else(|| ConnectionDenied::new(NoRoom))?.clone();
+        let door = self.door(id, local).ok_or_else(|| ConnectionDenied::new(NoRoom))?;
         let network = self.network.upgrade().ok_or_else(|| ConnectionDenied::new(NoRoom))?;
         let NewLink { link, wants, arrivals } = Link::begin(node, self.terms.slots());
         let (knock, first) = oneshot::channel();
@@ -191,8 +224,7 @@ impl NetworkBehaviour for Behaviour {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionClosed(ConnectionClosed { connection_id, cause, .. }) => {
-                self.dialled.remove(&connection_id);
-                let Some(link) = self.links.remove(&connection_id) else { return };
+                let Some(link) = self.leave(connection_id) else { return };
                 let lost = cause.map_or_else(
                     || "the connection is gone".to_owned(),
                     |cause| format!("the connection is gone: {cause}"),
@@ -204,12 +236,10 @@ impl NetworkBehaviour for Behaviour {
                 });
             }
             FromSwarm::ListenFailure(ListenFailure { connection_id, .. }) => {
-                self.arriving.remove(&connection_id);
-                self.links.remove(&connection_id);
+                self.leave(connection_id);
             }
             FromSwarm::DialFailure(failure) => {
-                self.links.remove(&failure.connection_id);
-                self.dialled.remove(&failure.connection_id);
+                self.leave(failure.connection_id);
             }
             _ => {}
         }
@@ -220,6 +250,10 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, Infallible>> {
+        if let Some(over) = self.listening.iter().position(Listening::is_over) {
+            let id = self.listening.swap_remove(over).id;
+            return Poll::Ready(ToSwarm::RemoveListener { id });
+        }
         match self.hang_ups.pop_front() {
             Some((peer_id, id)) => {
                 let connection = CloseConnection::One(id);

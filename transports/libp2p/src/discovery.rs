@@ -9,6 +9,8 @@ use libp2p_swarm::behaviour::toggle::Toggle;
 
 use crate::behaviour::Behaviour;
 use crate::config::Libp2pConfig;
+#[cfg(feature = "kad")]
+use crate::table;
 
 /// The connections of a node, and what looks for others.
 #[derive(NetworkBehaviour)]
@@ -20,7 +22,7 @@ pub(crate) struct All {
     #[cfg(feature = "kad")]
     identify: Toggle<libp2p_identify::Behaviour>,
     #[cfg(feature = "kad")]
-    kad: Toggle<libp2p_kad::Behaviour<libp2p_kad::store::MemoryStore>>,
+    kad: Toggle<table::Table>,
 }
 
 /// Whether anything looks for nodes.
@@ -51,7 +53,7 @@ impl Seeker {
             #[cfg(feature = "kad")]
             identify: self.identify()?.into(),
             #[cfg(feature = "kad")]
-            kad: self.kad().into(),
+            kad: self.table().into(),
         })
     }
 }
@@ -71,50 +73,6 @@ mod mdns {
     }
 }
 
-#[cfg(feature = "kad")]
-mod kad {
-    use libp2p_identify as identify;
-    use libp2p_identity::ed25519;
-    use libp2p_kad::store::MemoryStore;
-    use libp2p_kad::{Behaviour, Config, Mode};
-    use libp2p_swarm::StreamProtocol;
-
-    use crate::address::node_of;
-
-    /// What nodes call the table of nodes that they keep together.
-    const TABLE: StreamProtocol = StreamProtocol::new("/igor/kad/1");
-    /// What nodes call what they say about themselves.
-    const ABOUT: &str = "/igor/1";
-
-    impl super::Seeker {
-        pub(super) fn identify(&self) -> Result<Option<identify::Behaviour>, String> {
-            if !self.kad {
-                return Ok(None);
-            }
-            let node = node_of(&self.local).ok_or("the node has no peer id")?;
-            let key = ed25519::PublicKey::try_from_bytes(&node.0);
-            let key = key.map_err(|error| error.to_string())?;
-            let config = identify::Config::new(ABOUT.to_owned(), key.into());
-            Ok(Some(identify::Behaviour::new(config)))
-        }
-
-        pub(super) fn kad(self) -> Option<Behaviour<MemoryStore>> {
-            if !self.kad {
-                return None;
-            }
-            let store = MemoryStore::new(self.local);
-            let mut kad = Behaviour::with_config(self.local, store, Config::new(TABLE));
-            kad.set_mode(Some(Mode::Server));
-            for (peer, address) in self.kad_peers {
-                kad.add_address(&peer, address);
-            }
-            // Without anybody to begin with, others come by themselves.
-            drop(kad.bootstrap());
-            Some(kad)
-        }
-    }
-}
-
 impl All {
     /// Looks for a node, if there is anything that can.
     pub(crate) fn look_for(&mut self, peer: PeerId) -> bool {
@@ -129,38 +87,27 @@ impl All {
         by_mdns || by_kad
     }
 
-    /// Takes note of what was found, and says whether anybody was.
-    pub(crate) fn note(&mut self, event: AllEvent) -> bool {
+    /// Lets others know that this node listens.
+    pub(crate) fn tell(&mut self) {
+        // Whoever is asked who else there is hears it. Without anybody to ask, others come by themselves.
+        #[cfg(feature = "kad")]
+        self.kad.as_mut().map(|kad| drop(kad.bootstrap())).unwrap_or_default();
+    }
+
+    /// Takes note of what was found, and says who may be where.
+    pub(crate) fn note(&mut self, event: AllEvent) -> Vec<(PeerId, Multiaddr)> {
         match event {
             AllEvent::Nodes(never) => match never {},
             #[cfg(feature = "mdns")]
-            AllEvent::Mdns(event) => matches!(event, libp2p_mdns::Event::Discovered(_)),
+            AllEvent::Mdns(libp2p_mdns::Event::Discovered(found)) => found,
+            #[cfg(feature = "mdns")]
+            AllEvent::Mdns(libp2p_mdns::Event::Expired(_)) => Vec::new(),
             #[cfg(feature = "kad")]
-            AllEvent::Identify(libp2p_identify::Event::Received { peer_id, info, .. }) => {
-                let found = info.listen_addrs.into_iter().map(|at| (peer_id, at));
-                self.remember(found)
+            AllEvent::Identify(event) => {
+                self.kad.as_mut().map(|kad| table::note(kad, event)).unwrap_or_default()
             }
             #[cfg(feature = "kad")]
-            AllEvent::Identify(_) => false,
-            #[cfg(feature = "kad")]
-            AllEvent::Kad(libp2p_kad::Event::OutboundQueryProgressed {
-                result: libp2p_kad::QueryResult::GetClosestPeers(Ok(found)),
-                ..
-            }) => {
-                let found = found.peers.into_iter();
-                self.remember(
-                    found.flat_map(|peer| peer.addrs.into_iter().map(move |at| (peer.peer_id, at))),
-                )
-            }
-            #[cfg(feature = "kad")]
-            AllEvent::Kad(_) => false,
+            AllEvent::Kad(event) => table::answered(event),
         }
-    }
-
-    /// Keeps where others are.
-    #[cfg(feature = "kad")]
-    fn remember(&mut self, found: impl Iterator<Item = (PeerId, Multiaddr)>) -> bool {
-        let Some(kad) = self.kad.as_mut() else { return false };
-        found.map(|(peer, at)| kad.add_address(&peer, at)).count() > 0
     }
 }

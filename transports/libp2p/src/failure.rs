@@ -9,6 +9,23 @@ use libp2p_swarm::DialError;
 use crate::address::node_of;
 use crate::identity::Unproven;
 
+/// Why the network did not reach the other end. libp2p's own wrapping hides an error itself and shows what lies
+/// below it, so this is what it is given to wrap.
+#[derive(Debug)]
+pub(crate) struct Network(pub(crate) io::Error);
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Network {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
 /// Why `expected` was not reached.
 pub(crate) fn dial(attempt: &str, expected: NodeId, error: DialError) -> TransportError {
     let attempt = attempt.to_owned();

@@ -22,6 +22,8 @@ mod plain;
 mod protocol;
 mod streams;
 mod swarm;
+#[cfg(feature = "kad")]
+mod table;
 mod transport;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::address::{Carrier, bound};
+use crate::address::{Carrier, bound, multiaddr};
 use crate::behaviour::{Behaviour, Dialled};
 use crate::discovery::{All, AllEvent};
 use crate::listener::{Door, Terms};
@@ -33,7 +33,7 @@ type Reply = oneshot::Sender<Result<Dialled, DialError>>;
 
 enum Command {
     Dial(PeerId, Vec<Multiaddr>, Reply),
-    Listen(Multiaddr, Door, oneshot::Sender<io::Result<Bound>>),
+    Listen(Multiaddr, Listen),
     Remove(ListenerId),
 }
 
@@ -59,8 +59,13 @@ impl Network {
     ) -> Result<Self, String> {
         let (commands, receiver) = unbounded_channel();
         let swarm = swarm(Behaviour::new(terms, WeakNetwork(commands.downgrade())))?;
-        let task =
-            Task { swarm, dials: HashMap::new(), sought: Vec::new(), listens: HashMap::new() };
+        let task = Task {
+            swarm,
+            dials: HashMap::new(),
+            sought: Vec::new(),
+            listens: HashMap::new(),
+            told: HashMap::new(),
+        };
         tokio::spawn(task.run(receiver));
         Ok(Self(commands))
     }
@@ -81,12 +86,19 @@ impl Network {
         dialled.await.map_err(|_| DialError::Aborted)?
     }
 
-    /// Listens at `address`.
-    pub(crate) async fn listen(&self, address: Multiaddr, door: Door) -> io::Result<Bound> {
+    /// Listens at `address`, and tells those who look for this node that it is at `advertise` as well.
+    pub(crate) async fn listen(
+        &self,
+        address: Multiaddr,
+        advertise: Option<IpAddr>,
+        door: Door,
+    ) -> io::Result<Bound> {
         let gone = || io::Error::other("the network's task is gone");
-        let (reply, bound) = oneshot::channel();
-        self.0.send(Command::Listen(address, door, reply)).map_err(|_| gone())?;
-        bound.await.map_err(|_| gone())?
+        let (reply, listens) = oneshot::channel();
+        let wanted = bound(&address).map(|(at, _)| at);
+        let listen = Listen { wanted, advertise, door, reply };
+        self.0.send(Command::Listen(address, listen)).map_err(|_| gone())?;
+        listens.await.map_err(|_| gone())?
     }
 
     /// Listens there no more.
@@ -100,6 +112,8 @@ impl Network {
 struct Listen {
     /// Where, if that is known by number; the port may be any.
     wanted: Option<SocketAddr>,
+    /// Where others reach it, if that is another host.
+    advertise: Option<IpAddr>,
     door: Door,
     reply: oneshot::Sender<io::Result<Bound>>,
 }
@@ -110,6 +124,8 @@ struct Task {
     /// Those who are looked for.
     sought: Vec<(PeerId, Reply)>,
     listens: HashMap<ListenerId, Listen>,
+    /// What others are told of a listener beside where it listens.
+    told: HashMap<ListenerId, Multiaddr>,
 }
 
 impl Task {
@@ -138,27 +154,23 @@ impl Task {
         match command {
             Command::Dial(peer, addresses, reply) if addresses.is_empty() => self.seek(peer, reply),
             Command::Dial(peer, addresses, reply) => self.dial(peer, addresses, reply),
-            Command::Listen(address, door, reply) => {
-                let wanted = bound(&address).map(|(at, _)| at);
-                match self.swarm.listen_on(address) {
-                    Ok(id) => drop(self.listens.insert(id, Listen { wanted, door, reply })),
-                    Err(error) => drop(reply.send(Err(io::Error::other(error)))),
-                }
-            }
-            Command::Remove(id) => {
-                self.swarm.behaviour_mut().nodes.forget(id);
-                self.swarm.remove_listener(id);
-            }
+            Command::Listen(address, listen) => match self.swarm.listen_on(address) {
+                Ok(id) => drop(self.listens.insert(id, listen)),
+                Err(error) => drop(listen.reply.send(Err(io::Error::other(error)))),
+            },
+            Command::Remove(id) => self.remove(id),
         }
     }
 
-    /// Dials `peer`, where it was seen if no address is known.
+    /// Dials `peer`, where it was seen if no address is given; if it was seen nowhere, it is looked for.
     fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply) {
         let is_sought = addresses.is_empty();
         let dial = DialOpts::peer_id(peer).condition(PeerCondition::Always);
+        // A port of its own, so that no listener takes the connection with it when it is closed.
+        let dial = dial.allocate_new_port();
         let dial = match is_sought {
             true => dial.build(),
-            false => dial.addresses(addresses).allocate_new_port().build(),
+            false => dial.addresses(addresses).build(),
         };
         let id = dial.connection_id();
         match self.swarm.dial(dial) {
@@ -170,6 +182,7 @@ impl Task {
 
     /// Begins to look for `peer`.
     fn seek(&mut self, peer: PeerId, reply: Reply) {
+        self.sought.retain(|(_, reply)| !reply.is_closed());
         if self.swarm.behaviour_mut().look_for(peer) {
             self.dial(peer, Vec::new(), reply);
         } else {
@@ -177,11 +190,15 @@ impl Task {
         }
     }
 
-    /// Somebody was found: perhaps one of those who are looked for.
-    fn found(&mut self) {
+    /// Somebody may be found: perhaps one of those who are looked for.
+    fn found(&mut self, places: &[(PeerId, Multiaddr)]) {
         for (peer, reply) in std::mem::take(&mut self.sought) {
-            if !reply.is_closed() {
-                self.dial(peer, Vec::new(), reply);
+            let at = places.iter().filter(|(found, _)| *found == peer).map(|(_, at)| at.clone());
+            let at: Vec<_> = at.collect();
+            if at.is_empty() {
+                self.sought.push((peer, reply));
+            } else if !reply.is_closed() {
+                self.dial(peer, at, reply);
             }
         }
     }
@@ -205,15 +222,16 @@ impl Task {
                 }
             }
             SwarmEvent::Behaviour(event) => {
-                let is_new = self.swarm.behaviour_mut().note(event);
-                if is_new {
-                    self.found();
+                let places = self.swarm.behaviour_mut().note(event);
+                if !places.is_empty() {
+                    self.found(&places);
                 }
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
                 self.listening(listener_id, &address);
             }
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
+                self.remove(listener_id);
                 self.swarm.behaviour_mut().nodes.forget(listener_id);
                 if let Some(listen) = self.listens.remove(&listener_id) {
                     let reason = reason.err().unwrap_or_else(|| io::Error::other("it was closed"));
@@ -227,12 +245,26 @@ impl Task {
     /// A listener has an address. It may get more, on other interfaces with the same port.
     fn listening(&mut self, id: ListenerId, address: &Multiaddr) {
         let Some((at, carrier)) = bound(address) else { return };
-        let Some(Listen { wanted, door, reply }) = self.listens.remove(&id) else { return };
+        let Some(listen) = self.listens.remove(&id) else { return };
+        let Listen { wanted, advertise, door, reply } = listen;
         let at = SocketAddr::new(wanted.unwrap_or(at).ip(), at.port());
         self.swarm.behaviour_mut().nodes.listen(id, at, carrier, door);
+        self.swarm.behaviour_mut().tell();
+        if let Some(ip) = advertise {
+            let told = multiaddr(SocketAddr::new(ip, at.port()), carrier);
+            self.swarm.add_external_address(told.clone());
+            self.told.insert(id, told);
+        }
         if reply.send(Ok((id, at, carrier))).is_err() {
-            self.swarm.behaviour_mut().nodes.forget(id);
-            self.swarm.remove_listener(id);
+            self.remove(id);
+        }
+    }
+
+    /// Nobody is let in there any more.
+    fn remove(&mut self, id: ListenerId) {
+        self.swarm.behaviour_mut().nodes.close(id);
+        if let Some(told) = self.told.remove(&id) {
+            self.swarm.remove_external_address(&told);
         }
     }
 }

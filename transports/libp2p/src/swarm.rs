@@ -15,6 +15,7 @@ use crate::behaviour::Behaviour;
 use crate::closing::Closing;
 use crate::config::Libp2pConfig;
 use crate::discovery::{All, Seeker};
+use crate::failure::Network;
 use crate::identity::with_keypair;
 use crate::listener::Terms;
 
@@ -33,6 +34,7 @@ fn tcp(key: &NodeKey, limit: Duration) -> Result<Carrier, String> {
     yamux.set_max_num_streams(WINDOWS_STAY);
     let tcp = libp2p_tcp::Config::default().nodelay(true);
     let tcp = libp2p_tcp::tokio::Transport::new(tcp)
+        .map_err(Network)
         .upgrade(upgrade::Version::V1Lazy)
         .authenticate(noise)
         .multiplex(yamux)
@@ -43,6 +45,8 @@ fn tcp(key: &NodeKey, limit: Duration) -> Result<Carrier, String> {
 /// The same, and over libp2p's QUIC.
 #[cfg(feature = "quic")]
 fn with_quic(tcp: Carrier, key: &NodeKey, terms: &Terms) -> Result<Carrier, String> {
+    use std::io;
+
     use futures::future::Either;
 
     use crate::incoming::WINDOW_BYTES;
@@ -57,6 +61,12 @@ fn with_quic(tcp: Carrier, key: &NodeKey, terms: &Terms) -> Result<Carrier, Stri
     config.max_stream_data = count(WINDOW_BYTES);
     config.max_connection_data = count(WINDOW_BYTES.saturating_mul(terms.slots()));
     let quic = libp2p_quic::tokio::Transport::new(config)
+        .map_err(|error| match error {
+            libp2p_quic::Error::Io(error) => Network(error),
+            libp2p_quic::Error::HandshakeTimedOut => Network(io::ErrorKind::TimedOut.into()),
+            // What the other end said may be none of the network's fault.
+            error => Network(io::Error::new(io::ErrorKind::InvalidData, error)),
+        })
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Closing::new(muxer))));
     let both = tcp.or_transport(quic).map(|either, _| match either {
         Either::Left(connection) | Either::Right(connection) => connection,
@@ -82,8 +92,11 @@ pub(crate) fn swarm(
     let local = local(&NodeId::of(&key.public_key()))?;
     let (mdns, kad) = (config.mdns, config.kad);
     let seeker = Seeker { local, mdns, kad, kad_peers: config.beginnings()? };
+    // Connections of nodes end when they are closed, and those for the table of nodes only when nobody uses
+    // them: not before the other end has asked as well.
+    let idle = if kad { terms.handshake_limit } else { Duration::ZERO };
     let settings = Config::with_tokio_executor()
         .with_max_negotiating_inbound_streams(terms.slots())
-        .with_idle_connection_timeout(Duration::ZERO);
+        .with_idle_connection_timeout(idle);
     Ok(Swarm::new(carrier, seeker.all(nodes)?, local, settings))
 }

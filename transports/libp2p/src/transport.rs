@@ -181,14 +181,15 @@ impl Transport for Libp2pTransport {
         }
         self.allow(address, &place)?;
         let attempt = format!("listen at {address}");
+        let advertise = self.config.advertise.as_deref();
         let network = self.network(&attempt)?;
         let mut failed = io::Error::other("nothing was tried");
         for at in look_up(&place).await? {
             let (door, arrived) = Door::new(self.pending_max);
             let multiaddr = address::multiaddr(at, place.carrier);
-            match network.listen(multiaddr, door.clone()).await {
+            let told = advertise.and_then(|host| host.parse().ok());
+            match network.listen(multiaddr, told, door.clone()).await {
                 Ok((id, at, carrier)) => {
-                    let advertise = self.config.advertise.as_deref();
                     return Ok(Box::new(Libp2pListener {
                         address: address::dialled(at, carrier, advertise, self.peer),
                         id,

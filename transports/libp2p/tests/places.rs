@@ -65,6 +65,49 @@ async fn what_is_not_switched_on_is_no_address() {
     assert!(matches!(refused, Err(TransportError::Address { .. })), "{refused:?}");
 }
 
+/// That nobody is there is no proof of anything, and may be otherwise the next time.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_listens_the_network_fails() {
+    let (host, guest) = (node(1, &Libp2pConfig::default()), node(2, &Libp2pConfig::default()));
+    let listener = host.listen(&host.any_address()).await.unwrap();
+    let address = listener.addresses().remove(0);
+    let port: u16 = address.0.split('/').nth(4).unwrap().parse().unwrap();
+    drop((listener, host));
+    // The port is free when somebody else can have it.
+    while std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_err() {
+        tokio::task::yield_now().await;
+    }
+    match guest.connect(&address).await.map(|_| ()) {
+        Err(TransportError::Io { source, .. }) => {
+            assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused, "{source}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(feature = "quic")]
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_listens_for_quic_it_takes_too_long() {
+    let config = Libp2pConfig { quic: true, ..Libp2pConfig::default() };
+    let (host, key) = (node(1, &config), Arc::new(NodeKey::from_seed(&[2; 32])));
+    let limits = Limits { handshake_ns_max: 500_000_000, ..Limits::default() };
+    let guest = Libp2pTransport::new(key, &config, &limits).unwrap();
+    let listener = host.listen(&host.any_address()).await.unwrap();
+    let told = listener.addresses().remove(0);
+    let (_, peer) = told.0.rsplit_once('/').unwrap();
+    // A socket that nobody reads.
+    let silent = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let address = Address(format!("/ip4/127.0.0.1/udp/{port}/quic-v1/p2p/{peer}"));
+    match guest.connect(&address).await.map(|_| ()) {
+        Err(TransportError::TimedOut { .. }) => {}
+        Err(TransportError::Io { source, .. }) => {
+            assert_eq!(source.kind(), std::io::ErrorKind::TimedOut, "{source}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Nobody new is let in while more memory is used than is allowed.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_memory_nobody_is_let_in() {
