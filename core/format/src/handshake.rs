@@ -40,12 +40,13 @@ impl NodeKey {
         if is_handshake(message) { Ok(self.sign_untagged(message)) } else { Err(HandshakeError) }
     }
 
-    /// Lends the 32 secret bytes to a library of handshakes that signs by itself and has no other way. What
-    /// is lent is a copy that is erased when `sign` returns. Only for a transport, and only where
-    /// [`prove`](Self::prove) cannot be used.
-    pub fn lend_seed<T>(&self, sign: impl FnOnce(&mut [u8; 32]) -> T) -> T {
+    /// Lends the 32 secret bytes to a library of handshakes that signs by itself and has no other way, or to a
+    /// one-way function by which another secret of this node comes from them. What is lent is a copy that is
+    /// erased when `use_it` returns. Only for a transport, and only where [`prove`](Self::prove) cannot be
+    /// used.
+    pub fn lend_seed<T>(&self, use_it: impl FnOnce(&mut [u8; 32]) -> T) -> T {
         let mut seed = Zeroizing::new(*self.seed());
-        sign(&mut seed)
+        use_it(&mut seed)
     }
 }
 

@@ -58,6 +58,11 @@ pub(crate) fn connection(attempt: &str, error: &ConnectionError) -> TransportErr
         }
         ConnectionError::LocallyClosed => TransportError::Ended { attempt: attempt_text },
         ConnectionError::TimedOut => TransportError::TimedOut { attempt: attempt_text },
+        // The peer's node was started again and knows nothing of it.
+        ConnectionError::Reset => TransportError::Io {
+            attempt: attempt_text,
+            source: io::ErrorKind::ConnectionReset.into(),
+        },
         ConnectionError::ConnectionClosed(close)
             if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
         {

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use igor_core::Limits;
+use igor_core::format::NodeKey;
 use igor_core::transport::NodeId;
 use quinn::{
     ClientConfig, Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt,
 };
 
 use crate::config::QuicConfig;
+use crate::reset::Resets;
 use crate::tls::{Tls, TlsError};
 
 /// Connections that may wait for their first answer.
@@ -26,6 +28,7 @@ const SIGNS_OF_LIFE: u32 = 3;
 /// What endpoints are made of, and the two that dial.
 pub(crate) struct Endpoints {
     tls: Tls,
+    resets: Resets,
     transport: Arc<TransportConfig>,
     server: ServerConfig,
     dialling: Mutex<Dialling>,
@@ -56,7 +59,13 @@ fn transport(config: &QuicConfig, limits: &Limits) -> Result<TransportConfig, Tl
 }
 
 impl Endpoints {
-    pub(crate) fn new(tls: Tls, config: &QuicConfig, limits: &Limits) -> Result<Self, TlsError> {
+    pub(crate) fn new(
+        key: Arc<NodeKey>,
+        config: &QuicConfig,
+        limits: &Limits,
+    ) -> Result<Self, TlsError> {
+        let resets = Resets::new(&key);
+        let tls = Tls::new(key);
         let transport = Arc::new(transport(config, limits)?);
         let mut server = ServerConfig::with_crypto(Arc::new(tls.server()?));
         server
@@ -65,12 +74,14 @@ impl Endpoints {
             .max_incoming(INCOMING_MAX)
             .incoming_buffer_size(INCOMING_BYTES_MAX)
             .incoming_buffer_size_total(INCOMING_BYTES_TOTAL_MAX);
-        Ok(Self { tls, transport, server, dialling: Mutex::default() })
+        Ok(Self { tls, resets, transport, server, dialling: Mutex::default() })
     }
 
     /// An endpoint that listens.
     pub(crate) fn listening(&self, at: SocketAddr) -> io::Result<Endpoint> {
-        endpoint(at, Some(self.server.clone()))
+        let socket = UdpSocket::bind(at)?;
+        let settings = self.resets.settings(socket.local_addr()?)?;
+        endpoint(socket, settings, Some(self.server.clone()))
     }
 
     /// The settings for dialling `expected`; who proved to be somebody else is put into `found`.
@@ -93,13 +104,21 @@ impl Endpoints {
         };
         match made {
             Some(endpoint) => Ok(endpoint.clone()),
-            None => Ok(made.insert(endpoint(any, None)?).clone()),
+            // Nobody dials it again at the same port, so its secrets need not last.
+            None => {
+                let dialling = endpoint(UdpSocket::bind(any)?, EndpointConfig::default(), None)?;
+                Ok(made.insert(dialling).clone())
+            }
         }
     }
 }
 
-fn endpoint(at: SocketAddr, server: Option<ServerConfig>) -> io::Result<Endpoint> {
+fn endpoint(
+    socket: UdpSocket,
+    settings: EndpointConfig,
+    server: Option<ServerConfig>,
+) -> io::Result<Endpoint> {
     let runtime = quinn::default_runtime();
     let runtime = runtime.ok_or_else(|| io::Error::other("there is no tokio runtime here"))?;
-    Endpoint::new(EndpointConfig::default(), server, UdpSocket::bind(at)?, runtime)
+    Endpoint::new(settings, server, socket, runtime)
 }

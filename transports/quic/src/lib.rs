@@ -9,6 +9,7 @@ mod half;
 mod listener;
 mod name;
 mod place;
+mod reset;
 mod streams;
 mod tls;
 mod transport;

@@ -24,7 +24,6 @@ use crate::endpoint::Endpoints;
 use crate::greeting::{self, Unwelcome};
 use crate::listener::{QuicListener, Terms};
 use crate::place::{self, Place};
-use crate::tls::Tls;
 
 /// What TLS calls the other end; nobody looks at it.
 const SERVER_NAME: &str = "igor";
@@ -49,7 +48,7 @@ impl QuicTransport {
         limits: &Limits,
     ) -> Result<Self, BuildError> {
         let local = NodeId::of(&key.public_key());
-        let endpoints = Endpoints::new(Tls::new(key), config, limits)
+        let endpoints = Endpoints::new(key, config, limits)
             .map_err(|problem| BuildError::Failed { plugin: NAME, problem: problem.to_string() })?;
         Ok(Self {
             local,
