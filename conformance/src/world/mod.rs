@@ -18,8 +18,10 @@ use igor_core::{Clock, Entropy};
 
 pub(crate) use engines::engine;
 pub use fleet::{FleetTranscript, run_fleet};
+pub(crate) use life::build;
+#[cfg(feature = "igor-storage-memory")]
+pub(crate) use life::context;
 pub use life::{COUNTER, COUNTER_MANIFEST, Guest, World, amount};
-pub(crate) use life::{build, context};
 pub use lockstep::{Transcript, lockstep, lockstep_until};
 pub use original::sent_by_the_original;
 pub use past::{Forgery, Past};
