@@ -7,7 +7,7 @@ use igor_core::storage::{Committed, Group, Key, Precondition, StorageError};
 use igor_core::{Storage, format::AgentId};
 use igor_node::fleet::Task as FleetTask;
 use igor_node::handoff::{Task, Whereabouts, With};
-use igor_node::{RunEvent, StopReason, tenure};
+use igor_node::{RunEvent, StopReason, Tenure, tenure};
 
 use super::mutant::Mutant;
 use super::oracle::Fact;
@@ -72,7 +72,11 @@ impl World {
                 self.plan(after, Plan::Worked { node, life, work: Box::new(work) });
             }
             FleetTask::Read(reading) => {
-                let read = async |name, epoch| tenure(&*up.store, &name, epoch).await;
+                let is_blind = self.mutant == Some(Mutant::NeverReadsAgain);
+                let read = async |name, epoch| match is_blind {
+                    true => Tenure::Ours,
+                    false => tenure(&*up.store, &name, epoch).await,
+                };
                 let findings = pollster::block_on(reading.carry_out(read));
                 up.fleet.found(self.moment(up.number), findings);
             }

@@ -18,6 +18,7 @@ impl World {
         self.net.join();
         self.letters.clear();
         for node in 0..self.stations.len() {
+            self.stations[node].still_until_ns = 0;
             let is_failing = self.stations[node].up.as_ref().is_some_and(|up| up.is_failing);
             let plan = if is_failing { Plan::Cut(node) } else { Plan::Boot(node) };
             self.plan(0, plan);

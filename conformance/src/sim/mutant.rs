@@ -36,6 +36,8 @@ pub enum Mutant {
     RaisesBudget,
     /// A node ticks with each restart every agent that it has a checkpoint of.
     IgnoresCustody,
+    /// A node takes it for granted that it still holds its agents, however long it stood still.
+    NeverReadsAgain,
     /// A store acknowledges what is not yet on the disk.
     AcknowledgesBeforeSync,
     /// A store writes a checkpoint before what must come before it.
@@ -50,7 +52,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ResumesOnTimeout,
         Self::ReleasesOnTimeout,
         Self::SendsBeforeDurable,
@@ -64,6 +66,7 @@ impl Mutant {
         Self::TakesWithoutLastParts,
         Self::RaisesBudget,
         Self::IgnoresCustody,
+        Self::NeverReadsAgain,
         Self::AcknowledgesBeforeSync,
         Self::WritesCheckpointFirst,
         Self::SkipsDirectorySync,

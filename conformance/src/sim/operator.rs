@@ -1,7 +1,8 @@
 //! What people do to a world: move agents and change their minds, pause them, give them money, cut the power, copy
-//! disks, and send again what was sent long ago.
+//! disks, take agents over on the disk of a node that stands still, and send again what was sent long ago.
 
 use igor_core::format::{FundId, TransferId};
+use igor_core::handoff::{Custody, Holding};
 
 use super::swarm::SECOND;
 use super::world::{Plan, World};
@@ -20,7 +21,8 @@ impl World {
                 let id = FundId::from_bytes(self.sixteen());
                 self.ask(agent, igor_node::Event::Fund { amount: amount("1"), id });
             }
-            16 | 17 => self.copy_disk(),
+            16 => self.copy_disk(),
+            17 => self.take_over(),
             _ => self.replay(),
         }
         if !self.is_healed {
@@ -69,6 +71,37 @@ impl World {
         if self.swarm.is_restored {
             self.stations[node].old_disk = Some(self.stations[node].disk.copy());
         }
+    }
+
+    /// A node stands still for longer than its lease. Meanwhile somebody who has the same disk elsewhere, where no lock
+    /// of this node keeps him away, forces the epochs of its agents; in the end he starts the node anew.
+    fn take_over(&mut self) {
+        let node = self.draw(self.stations.len());
+        if !self.swarm.is_restored || self.stations[node].still_until_ns > self.now_ns {
+            return;
+        }
+        // What is on its way to the disk cannot be called back.
+        let Some(mut up) = self.stations[node].up.take_if(|up| !up.is_failing && !up.is_writing)
+        else {
+            return;
+        };
+        for agent in 0..self.agents.len() {
+            let held = self.oracle.view.holds.get(&(node, agent)).cloned();
+            if let Some(Custody { holding: Holding::Held(_), .. }) = held {
+                let custody = held.unwrap_or_default();
+                let decided = custody.decided.saturating_add(1);
+                self.oracle.view.doubled.insert(agent);
+                let forced = Custody { decided, holding: Holding::Held(decided), ..custody };
+                self.overrule(&mut up, agent, &forced);
+            }
+        }
+        let still_ns = self.swarm.lapse_ns().saturating_add(self.rng.between(0, 10) * SECOND);
+        self.note(format_args!("node {node} stands still, and its agents are taken over"));
+        up.is_failing = true;
+        self.stations[node].up = Some(up);
+        self.stations[node].still_until_ns = self.now_ns.saturating_add(still_ns);
+        let after = still_ns.saturating_add(self.rng.between(1, 5) * SECOND);
+        self.plan(after, Plan::Cut(node));
     }
 
     fn replay(&mut self) {

@@ -63,6 +63,8 @@ pub(super) struct Station {
     pub(super) disk: Disk,
     /// The disk as it was once, if somebody made a copy.
     pub(super) old_disk: Option<Disk>,
+    /// Until when it stands still, if it is up.
+    pub(super) still_until_ns: u64,
     /// How often it was started.
     pub(super) lives: u64,
     pub(super) up: Option<Box<Up>>,
@@ -84,6 +86,7 @@ impl Station {
             clock: Arc::default(),
             disk,
             old_disk: None,
+            still_until_ns: 0,
             lives: 0,
             up: None,
         }
@@ -226,7 +229,7 @@ impl Up {
         let store = Arc::new(station.disk.open(mutant));
         station.clock.set(now_ns);
         let clock: Arc<dyn Clock> = station.clock.clone();
-        let fleet = Fleet::under(Lease::new(swarm.lease, Moment::of(&*clock)));
+        let fleet = Fleet::under(Lease::new(swarm.lease(), Moment::of(&*clock)));
         let entropy_seed = station.lives.wrapping_mul(0x9e37_79b9).wrapping_add(now_ns);
         let node = Node {
             engine: (engine("wasmi"), "wasmi".to_owned()),

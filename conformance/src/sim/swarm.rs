@@ -34,15 +34,18 @@ pub(super) struct Swarm {
     pub(super) call_max_ns: u64,
     /// The mean time between an operator's acts.
     pub(super) operator_ns: u64,
-    /// How long what was read of who holds the agents is relied on.
-    pub(super) lease: LeaseTerms,
+    /// For how much longer than the lease what was read of who holds the agents is relied on.
+    pub(super) lease_grace: Duration,
+    /// How long that is relied on: mostly long enough for what a node waits for, and shorter than what its wall clock
+    /// may jump.
+    pub(super) lease: Duration,
     pub(super) schedule: Schedule,
     pub(super) prices: Vec<Price>,
     /// What agents begin with.
     pub(super) budget: i64,
     /// Whether somebody sends again what was sent long ago.
     pub(super) is_replayed: bool,
-    /// Whether disks are put back as they were long ago.
+    /// Whether disks are put back as they were long ago, or are written by others while their node stands still.
     pub(super) is_restored: bool,
     /// The step of a handoff at which the power is cut for certain: its number among all such points.
     pub(super) forced: u64,
@@ -92,7 +95,8 @@ impl Swarm {
             checkpoint_ns: scaled(rng, 500 * MILLISECOND, 6),
             call_max_ns: scaled(rng, MILLISECOND, 8),
             operator_ns: scaled(rng, 300 * MILLISECOND, 5),
-            lease: lease(rng),
+            lease_grace: Duration::from_millis(rng.between(0, 10_000)),
+            lease: Duration::from_millis(scaled(rng, 100, 9)),
             schedule: schedule(rng),
             prices,
             budget: if rng.chance(100) { rng.between(2_000, 20_000) } else { 50_000_000 }
@@ -102,6 +106,18 @@ impl Swarm {
             is_restored: seed % 8 == 3,
             forced: seed,
         }
+    }
+
+    /// How long what was read is relied on.
+    pub(super) fn lease(&self) -> LeaseTerms {
+        let terms = LeaseTerms::new(self.lease, self.lease_grace);
+        terms.expect("a duration of more than nothing")
+    }
+
+    /// When a lease that was renewed now has ended for certain, in nanoseconds from now.
+    pub(super) fn lapse_ns(&self) -> u64 {
+        let all = self.lease.saturating_add(self.lease_grace);
+        u64::try_from(all.as_nanos()).unwrap_or(u64::MAX).saturating_add(MILLISECOND)
     }
 
     /// The same world without trouble.
@@ -120,13 +136,6 @@ impl Swarm {
         self.is_restored = false;
         self.call_max_ns = self.call_max_ns.min(100 * MILLISECOND);
     }
-}
-
-/// Mostly long enough for what a node waits for, and shorter than what its wall clock may jump.
-fn lease(rng: &mut Rng) -> LeaseTerms {
-    let grace = Duration::from_millis(rng.between(0, 10_000));
-    let terms = LeaseTerms::new(Duration::from_millis(scaled(rng, 100, 9)), grace);
-    terms.expect("a duration of more than nothing")
 }
 
 impl Network {

@@ -85,6 +85,24 @@ pub(super) enum Plan {
     Act,
 }
 
+impl Plan {
+    /// The node that is to do something then, if it is one.
+    fn node(&self) -> Option<usize> {
+        match self {
+            Self::Arrive(letter) => Some(letter.to),
+            Self::Break { to, .. } => Some(*to),
+            Self::Worked { node, .. }
+            | Self::Write { node, .. }
+            | Self::Examine { node, .. }
+            | Self::Silence { node, .. }
+            | Self::Wake { node, .. }
+            | Self::Tempt { node, .. }
+            | Self::Relaunch { node, .. } => Some(*node),
+            Self::Boot(_) | Self::Cut(_) | Self::Part | Self::Join | Self::Act => None,
+        }
+    }
+}
+
 /// Something to be made durable.
 pub(super) enum Write {
     /// What agents wrote.
@@ -183,7 +201,17 @@ impl World {
         true
     }
 
+    /// Until when the node stands still that this is about.
+    fn is_still(&self, plan: &Plan) -> Option<u64> {
+        let node = plan.node()?;
+        let until_ns = self.stations[node].still_until_ns;
+        (until_ns > self.now_ns).then_some(until_ns)
+    }
+
     fn happen(&mut self, plan: Plan) {
+        if let Some(until_ns) = self.is_still(&plan) {
+            return self.queue.plan(until_ns, plan);
+        }
         match plan {
             Plan::Arrive(letter) => self.arrive(*letter),
             Plan::Break { to, transfer } => self.broken(to, None, transfer),
@@ -235,6 +263,9 @@ impl World {
         life: Option<u64>,
         act: impl FnOnce(&mut Self, &mut Up),
     ) {
+        if self.stations[node].still_until_ns > self.now_ns {
+            return;
+        }
         let is_meant = |up: &mut Box<Up>| life.is_none_or(|life| life == up.life);
         let Some(mut up) = self.stations[node].up.take_if(is_meant) else { return };
         up.fleet.look(self.moment(node));

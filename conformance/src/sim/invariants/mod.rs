@@ -11,6 +11,7 @@ mod no_message_after_close;
 mod refused_never_accepted;
 mod released_never_ticks;
 mod single_active;
+mod stale_epoch_never_ticks;
 
 use super::oracle::{Fact, View};
 
@@ -33,6 +34,7 @@ pub(super) fn all(budget: i64) -> Vec<Box<dyn Invariant>> {
         Box::<epoch_monotonic::EpochMonotonic>::default(),
         Box::<refused_never_accepted::RefusedNeverAccepted>::default(),
         Box::new(released_never_ticks::ReleasedNeverTicks),
+        Box::<stale_epoch_never_ticks::StaleEpochNeverTicks>::default(),
         Box::<journal_matches_state::JournalMatchesState>::default(),
         Box::new(no_message_after_close::NoMessageAfterClose),
         Box::new(bounded_queues::BoundedQueues),
