@@ -9,6 +9,7 @@ mod basics;
 mod config;
 mod crash;
 mod disks;
+mod divergence;
 mod doctor;
 mod ends;
 mod export;
