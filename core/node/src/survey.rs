@@ -9,8 +9,8 @@ use igor_core::format::{Checkpoint, CheckpointError, VerifyError};
 use igor_core::format::{IdentityError, decode_identity};
 use igor_core::storage::{Key, Scope, StorageError, Version};
 
-/// How many keys are listed at a time.
-const PAGE: usize = 1_000;
+/// How many keys are asked for at a time. It is large, as a store may go through all that it has for each answer.
+const PAGE: usize = 1 << 16;
 
 /// What a store holds of an agent.
 pub(crate) enum Survey {
