@@ -140,7 +140,9 @@ fn an_agent_goes_over_and_ticks_there() {
     let answer = Answer::sign(&key(2), offer(4, 1, 2).offer().hash(), Verdict::Accepted);
     assert_eq!(checked_answer(answer, &offer(4, 1, 2)), Some(answer));
     assert_eq!(checked_answer(answer, &offer(5, 1, 2)), None, "it is about another offer");
-    assert_eq!(checked_answer(answer, &offer(4, 1, 3)), None, "another node gave it");
+    assert_eq!(checked_answer(answer, &offer(4, 1, 3)), None, "it is about an offer to another");
+    let forged = Answer::sign(&key(3), offer(4, 1, 2).offer().hash(), Verdict::Accepted);
+    assert_eq!(checked_answer(forged, &offer(4, 1, 2)), None, "another node gave it");
     assert_eq!(hear(&mut source, 2, Message::Answer(answer)), Heard::Taken);
     let Task::Write { whereabouts, with: With::Nothing } = task(&mut source) else {
         panic!("that it is gone is written")
@@ -364,4 +366,20 @@ fn who_sends_what_nobody_knows_yet_counts_until_it_leaves() {
         target.strike(0, id(3));
     }
     assert_eq!(target.enter(0, id(3), transfer(4)), Err(Shut::Barred));
+}
+
+#[test]
+fn a_node_knows_of_so_many_agents_and_no_more() {
+    let gate = GateLimits { agents_max: 2, ..GateLimits::default() };
+    let mut target = Handoffs::new(id(2), Schedule::default(), gate);
+    let mut hear = |number: u8| {
+        let agent = AgentKey::from_seed(&[number; 32]).public_key();
+        let name = format!("agent-{number}").parse().expect("a name");
+        let transfer = TransferId::from_bytes([number; 16]);
+        // Each comes from a node of its own.
+        target.received(0, id(number), (agent, &name), Message::Prepare(transfer))
+    };
+    assert_eq!((hear(10), hear(11)), (Heard::Taken, Heard::Taken));
+    assert_eq!(hear(12), Heard::Shut(Shut::Full));
+    assert_eq!(hear(10), Heard::Taken, "who is known is heard");
 }
