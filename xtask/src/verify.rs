@@ -15,6 +15,21 @@ type Step = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 const FORMAT: Step = (&["fmt", "--all", "--check"], &[]);
 const CLIPPY: Step =
     (&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[]);
+/// What is off unless asked for is compiled at least.
+const FEATURES: Step = (
+    &[
+        "clippy",
+        "-p",
+        "igor-transport-libp2p",
+        "--all-features",
+        "--lib",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ],
+    &[],
+);
 const DOC: Step =
     (&["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")]);
 const WASM: Step = (&["check", "-p", "igor-format", "--target", BROWSER, "--locked"], &[]);
@@ -28,6 +43,7 @@ const FIX_FORMAT: Step = (&["fmt", "--all"], &[]);
 pub(crate) fn lint() -> TaskResult {
     run(FORMAT)?;
     run(CLIPPY)?;
+    run(FEATURES)?;
     run(DOC)?;
     if target_is_installed()? {
         run(WASM)?;
