@@ -6,6 +6,7 @@ use igor_core::Limits;
 use igor_core::format::{
     CHUNK_BYTES_MAX, Chunk, ChunkContent, Message, Microcents, Part, RefusalCode,
 };
+use igor_node::shell::wire::ping;
 use igor_node::wire::{Close, pieces};
 
 use super::Attacked;
@@ -22,6 +23,7 @@ pub(super) fn cases() -> Vec<Case<Attacked>> {
         chunks_out_of_order_are_refused covers ["parcels"],
         chunks_that_unfold_to_more_are_refused covers ["parcels"],
         names_that_lead_elsewhere_are_refused covers ["parcels"],
+        what_came_before_a_cut_is_not_wanted_again covers ["parcels"],
     ]
 }
 
@@ -156,5 +158,57 @@ fn names_that_lead_elsewhere_are_refused(attacked: &Attacked) {
             let mut stream = scene.say(&bytes).await;
             assert_abandoned(&mut stream, Close::Malformed).await;
         }
+    });
+}
+
+/// From where on a node wants the module of `parcel`, which is item `number`. Nothing, as long as the attempt before
+/// it is not over.
+async fn wanted_from(speech: &mut Speech, parcel: &Parcel, number: u32) -> Option<u64> {
+    speech.say(&Message::Prepare(Box::new(parcel.prepare.clone()))).await;
+    match speech.hear().await {
+        Ok(Some(Message::Want { items })) => {
+            let module = items.into_iter().find(|(item, _)| *item == number);
+            Some(module.expect("it never came whole").1)
+        }
+        Ok(Some(Message::NotReady { code, .. })) if is_underway(code) => None,
+        other => panic!("the node says {other:?}"),
+    }
+}
+
+const fn is_underway(code: RefusalCode) -> bool {
+    matches!(code, RefusalCode::Held | RefusalCode::Busy)
+}
+
+/// Piece by piece a module arrives, each on a stream of its own that is given up then. What is made of it in the end is
+/// refused, so that nothing of it may stay.
+fn what_came_before_a_cut_is_not_wanted_again(attacked: &Attacked) {
+    attack(attacked, Limits::default(), async |scene| {
+        let mut parcel = Parcel::new("brought", 0xee);
+        let large = vec![7; 4 * usize::try_from(CHUNK_BYTES_MAX).expect("a small number")];
+        parcel.edit(Part::Module, |bytes| *bytes = large);
+        let mut items = (0_u32..).zip(&parcel.prepare.bill);
+        let module = items.find(|(_, item)| item.part == Part::Module);
+        let number = module.map(|(number, _)| number).expect("every agent has one");
+        let part = parcel.parts[usize::try_from(number).expect("few items")].clone();
+        let (mut furthest, mut attempts) = (0, 1..=250);
+        // Whether the last piece was read before the stream was given up is a matter of chance.
+        while furthest <= u64::from(CHUNK_BYTES_MAX) {
+            let again = parcel.again(attempts.next().expect("it goes on at some time"));
+            let mut speech = scene.speak().await;
+            if let Some(offset) = wanted_from(&mut speech, &again, number).await {
+                furthest = offset;
+                let piece = pieces(number, &part, offset).next().expect("there is a rest");
+                speech.say(&Message::Chunk(piece)).await;
+            }
+            ping(&*scene.connection, &Limits::default()).await.expect("the node is there");
+        }
+        let last = loop {
+            let again = parcel.again(attempts.next().expect("the last attempt ends"));
+            match scene.speak().await.announce(&again).await {
+                Reply::NotReady(code) if is_underway(code) => {}
+                reply => break reply,
+            }
+        };
+        assert_eq!(last, Reply::NotReady(RefusalCode::Hash));
     });
 }

@@ -92,3 +92,27 @@ fn a_refused_piece_leaves_what_had_arrived() {
     package.take(0, 3, b"ule").unwrap();
     assert_eq!(package.arrived(0), 6);
 }
+
+#[test]
+fn what_had_arrived_is_not_wanted_again_if_it_is_announced_again() {
+    let parts: [(Part, &[u8]); 3] =
+        [(Part::Module, b"module"), (Part::Manifest, b"{}"), (Part::Record, b"record")];
+    let mut lost = package(&parts);
+    lost.take(0, 0, b"module").unwrap();
+    lost.take(2, 0, b"rec").unwrap();
+    let remains = lost.into_remains();
+    assert_eq!(remains.bytes(), 9);
+    // The record is another one now, and something came before it.
+    let news: [(Part, &[u8]); 4] =
+        [parts[0], parts[1], (Part::Record, b"recent"), (Part::Checkpoint, b"record")];
+    let announced = package(&news);
+    let mut resumed = Package::resumed(announced.inventory().clone(), remains);
+    let numbered = |part| (0..).zip(announced.inventory().items()).find(|it| it.1.part == part);
+    let number = |part| numbered(part).map(|it| it.0).unwrap();
+    let [manifest, record, checkpoint] =
+        [Part::Manifest, Part::Record, Part::Checkpoint].map(number);
+    let all: Vec<_> = (0..4).collect();
+    assert_eq!(resumed.rest(&all), [(manifest, 0), (record, 0), (checkpoint, 3)]);
+    resumed.take(checkpoint, 3, b"ord").unwrap();
+    assert_eq!(resumed.rest(&all), [(manifest, 0), (record, 0)]);
+}

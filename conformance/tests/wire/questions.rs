@@ -1,11 +1,15 @@
 //! Ping and price: each end against the other, and each against bytes as the original's nodes send them, and
 //! against ends that say something else, nothing, or too much.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use igor_core::Limits;
 use igor_core::format::{Microcents, Price};
-use igor_core::transport::{Connection, ReadHalf, Stream, TransportError};
+use igor_core::transport::{
+    CloseCode, Connection, NodeId, ProtocolId, ReadHalf, Stream, TransportError, WriteHalf,
+};
 use igor_node::shell::wire::{WireError, answer_ping, answer_price, ping, price};
 use igor_node::wire::{Close, PriceReply, PriceRequest, Spoken};
 
@@ -111,6 +115,75 @@ fn the_originals_bytes_are_understood_and_sent() {
             tokio::join!(price(&*pair.peer, &limits, &request), play(&*pair.node, 3, expected));
         assert_eq!(priced.expect("it is answered"), reply());
         assert_eq!(asked, b"{}\n");
+    });
+}
+
+/// A connection at whose end everything is done before its writers go on.
+struct Slow(Arc<dyn Connection>);
+
+struct SlowWriter(Box<dyn WriteHalf>);
+
+#[async_trait]
+impl Connection for Slow {
+    fn peer(&self) -> NodeId {
+        self.0.peer()
+    }
+
+    async fn open(&self, protocol: &ProtocolId) -> Result<Stream, TransportError> {
+        let Stream { writer, reader } = self.0.open(protocol).await?;
+        Ok(Stream { writer: Box::new(SlowWriter(writer)), reader })
+    }
+
+    async fn accept(&self) -> Result<(ProtocolId, Stream), TransportError> {
+        self.0.accept().await
+    }
+
+    async fn close(&self, code: CloseCode) {
+        self.0.close(code).await;
+    }
+}
+
+#[async_trait]
+impl WriteHalf for SlowWriter {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, TransportError> {
+        let written = self.0.write(bytes).await?;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        Ok(written)
+    }
+
+    fn finish(&mut self) -> Result<(), TransportError> {
+        self.0.finish()
+    }
+
+    async fn delivered(&mut self) -> Result<(), TransportError> {
+        self.0.delivered().await
+    }
+
+    fn reset(&mut self, code: CloseCode) {
+        self.0.reset(code);
+    }
+}
+
+#[test]
+fn who_has_heard_the_question_and_is_gone_has_answered_all_the_same() {
+    run(async {
+        let (pair, limits) = (Pair::new().await, Limits::default());
+        let slow = Slow(Arc::clone(&pair.peer));
+        let pong = async {
+            let (_, stream) = pair.node.accept().await.expect("it is asked");
+            answer_ping(stream, &limits).await.expect("it is a ping");
+        };
+        let (pinged, ()) = tokio::join!(ping(&slow, &limits), pong);
+        pinged.expect("it is answered");
+        let (reply, request) = (reply(), PriceRequest::default());
+        let told = async {
+            let (_, stream) = pair.node.accept().await.expect("it is asked");
+            answer_price(stream, &limits, &reply).await.expect("it is a question");
+        };
+        let (priced, ()) = tokio::join!(price(&slow, &limits, &request), told);
+        priced.expect("it is answered");
     });
 }
 

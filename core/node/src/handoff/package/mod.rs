@@ -38,4 +38,4 @@ pub use refusal::Refusal;
 pub use stage::{Staged, discard, stage};
 pub use stock::{Stock, StockError, read_part, stock, stock_since};
 pub use take::Taken;
-pub use transit::Package;
+pub use transit::{Package, Remains};

@@ -19,11 +19,68 @@ pub struct Package {
     partial: BTreeMap<u32, Vec<u8>>,
 }
 
+/// What had arrived of an agent that was given up on the way.
+#[derive(Debug, Default)]
+pub struct Remains {
+    contents: BTreeMap<Hash, Vec<u8>>,
+    /// What had begun to arrive, by the hash that it was announced with.
+    partial: BTreeMap<Hash, Vec<u8>>,
+}
+
+impl Remains {
+    /// How much it is, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let all = self.contents.values().chain(self.partial.values());
+        all.map(|bytes| length(bytes)).fold(0, u64::saturating_add)
+    }
+}
+
 impl Package {
     /// A package of which nothing has arrived yet.
     pub fn new(inventory: Inventory) -> Self {
         let contents = BTreeMap::from([(Hash::of(&[]), Vec::new())]);
         Self { inventory, contents, partial: BTreeMap::new() }
+    }
+
+    /// A package of which what is in `remains` has arrived, as far as it was announced again. They are to be the
+    /// same sender's: of what had only begun to arrive it is not known yet whether it is what was announced.
+    pub fn resumed(inventory: Inventory, remains: Remains) -> Self {
+        let mut package = Self::new(inventory);
+        let Remains { mut contents, mut partial } = remains;
+        for (number, item) in (0..).zip(package.inventory.items()) {
+            if let Some(whole) = contents.remove(&item.hash) {
+                if length(&whole) == item.bytes {
+                    package.contents.insert(item.hash, whole);
+                }
+            } else if let Some(begun) = partial.remove(&item.hash)
+                && length(&begun) < item.bytes
+            {
+                package.partial.insert(number, begun);
+            }
+        }
+        package
+    }
+
+    /// What has arrived, of a package that is given up.
+    pub fn into_remains(self) -> Remains {
+        let Self { inventory, contents, partial } = self;
+        let hash = |number| {
+            let index = usize::try_from(number).ok()?;
+            inventory.items().get(index).map(|item| item.hash)
+        };
+        let named = |(number, begun)| Some((hash(number)?, begun));
+        Remains { contents, partial: partial.into_iter().filter_map(named).collect() }
+    }
+
+    /// What is still to come of these items, and from where on.
+    pub fn rest(&self, numbers: &[u32]) -> Vec<(u32, u64)> {
+        let items = self.inventory.items();
+        let is_whole = |number: u32, arrived: u64| {
+            let item = usize::try_from(number).ok().and_then(|index| items.get(index));
+            item.is_some_and(|item| arrived >= item.bytes)
+        };
+        let rest = numbers.iter().map(|number| (*number, self.arrived(*number)));
+        rest.filter(|(number, arrived)| !is_whole(*number, *arrived)).collect()
     }
 
     /// What it consists of.

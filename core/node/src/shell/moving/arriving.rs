@@ -189,14 +189,27 @@ impl<'a> Arrival<'a> {
         let premises = Arc::clone(&self.door.premises);
         let (storage, limits) = (&premises.node().storage.0, premises.limits());
         let inventory = Inventory::new(items, limits).map_err(Refusal::from)?;
-        self.talk.keep(inventory.bytes()).map_err(no_room)?;
+        let label = (self.talk.peer(), self.expected.agent);
+        let remains = self.door.shelf.take(&label);
+        if self.talk.keep(inventory.bytes()).is_err() {
+            // Nobody may come back for what was put aside.
+            self.door.shelf.clear();
+            self.talk.keep(inventory.bytes()).map_err(no_room)?;
+        }
         let known = Known::read(&**storage, &self.expected, &inventory).await?;
         known.check(&self.expected)?;
-        let wanted: Vec<_> = known.lacks(&inventory).into_iter().map(|item| (item, 0)).collect();
-        let bill = inventory.items().to_vec();
-        let mut package = Package::new(inventory);
+        let (lacking, bill) = (known.lacks(&inventory), inventory.items().to_vec());
+        let mut package = Package::resumed(inventory, remains);
+        let wanted = package.rest(&lacking);
         self.talk.send(&Wire::Want { items: wanted.clone() }).await?;
-        self.receive_parts(&bill, &wanted, &mut package).await?;
+        if let Err(broken) = self.receive_parts(&bill, &wanted, &mut package).await {
+            if matches!(&broken, Broken::Talk(error) if !error.is_foul()) {
+                self.talk.keep_nothing();
+                let place = self.door.room().place(label.0);
+                self.door.shelf.put(label, package.into_remains(), place);
+            }
+            return Err(broken);
+        }
         package.fill(&**storage, &self.expected, &known).await?;
         let expected = self.expected.clone();
         let cancel = CancelFlag::default();

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::desk::{Input, Moves};
 use super::premises::Premises;
+use super::shelf::Shelf;
 use super::talk::Talk;
 use super::{arriving, inheriting};
 use crate::shell::wire;
@@ -30,6 +31,8 @@ pub struct Door {
     pub(super) original: Option<MeterName>,
     /// For everything that arrives.
     room: Arc<Room>,
+    /// For what arrived of agents whose conversation was lost.
+    pub(super) shelf: Shelf,
 }
 
 impl Door {
@@ -42,7 +45,7 @@ impl Door {
         original: Option<MeterName>,
     ) -> Arc<Self> {
         let room = Room::new(premises.limits());
-        Arc::new(Self { premises, moves, accepted, original, room })
+        Arc::new(Self { premises, moves, accepted, original, room, shelf: Shelf::default() })
     }
 
     /// The room that what arrives takes a place in.

@@ -9,6 +9,7 @@ mod inheriting;
 mod leaving;
 mod listening;
 mod premises;
+mod shelf;
 mod taking;
 mod talk;
 mod turns;

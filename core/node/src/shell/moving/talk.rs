@@ -100,6 +100,12 @@ impl Talk {
         self.wire.reader.keep(kept)
     }
 
+    /// Counts nothing any more but what is being read.
+    pub(super) fn keep_nothing(&mut self) {
+        // Less always has room.
+        let _ = self.wire.reader.keep(0);
+    }
+
     /// With the node at `place`.
     pub(super) async fn open(
         dialer: &Dialer,

@@ -21,7 +21,7 @@ pub async fn ping(connection: &dyn Connection, limits: &Limits) -> Result<Durati
     let begun = Instant::now();
     let pong = within("a ping", limits, async {
         let mut stream = connection.open(&Spoken::Ping.protocol()?).await?;
-        say(&mut stream, &PING).await?;
+        ask(&mut stream, &PING).await?;
         read_four(&mut *stream.reader).await
     });
     if pong.await? == PONG { Ok(begun.elapsed()) } else { Err(WireError::NoPing) }
@@ -55,7 +55,7 @@ pub async fn price(
     let line = write_request(request)?;
     let answer = within("the question for a price", limits, async {
         let mut stream = connection.open(&Spoken::Price.protocol()?).await?;
-        say(&mut stream, &line).await?;
+        ask(&mut stream, &line).await?;
         read_line(&mut *stream.reader).await
     });
     Ok(read_reply(&answer.await?)?)
@@ -87,6 +87,13 @@ async fn within<T>(
 ) -> Result<T, WireError> {
     let limit = Patience::new(limits).question;
     timeout(limit, question).await.unwrap_or(Err(WireError::TooSlow { what, limit }))
+}
+
+/// Writes a question. Who answers may have heard enough, and listen no more, before it is told that nothing follows.
+async fn ask(stream: &mut Stream, bytes: &[u8]) -> Result<(), WireError> {
+    stream.writer.write_all(bytes).await?;
+    let _ = stream.writer.finish();
+    Ok(())
 }
 
 /// Writes all there is to say.
