@@ -90,7 +90,7 @@ mod tests {
         (NodeId([number; 32]), AgentKey::from_seed(&[9; 32]).public_key())
     }
 
-    const CHUNK: u64 = CHUNK_BYTES_MAX as u64;
+    const CHUNK: u64 = 256 << 10;
 
     fn remains(bytes: u64) -> Remains {
         let item = BillItem { part: Part::Module, hash: Hash::ZERO, bytes: bytes + 1 };
