@@ -56,8 +56,18 @@ pub struct Launched {
     pub notices: Vec<String>,
     /// Keep others away until the run is over.
     pub holds: [Hold; 2],
-    /// Not later than it was read who holds the agent.
-    pub read: Moment,
+    /// Not later than it was read who holds the agent, if a fleet's lease is to count from then on; see
+    /// [`Launched::read_at`].
+    pub read: Option<Moment>,
+}
+
+impl Launched {
+    /// The same, with the moment at which launching it began. The clock of its node may be a script, whose answers are
+    /// the guest's, so launching asks no clock.
+    #[must_use]
+    pub fn read_at(self, began: Moment) -> Self {
+        Self { read: Some(began), ..self }
+    }
 }
 
 /// Why an agent cannot run.
@@ -88,7 +98,7 @@ pub async fn launch(
     plan: Plan,
     cancel: CancelFlag,
 ) -> Result<Launched, LaunchError> {
-    let (storage, read) = (&*node.storage.0, Moment::of(&*node.clock));
+    let storage = &*node.storage.0;
     let outlook = look(storage, &request).await?;
     let checked = check(&request, &outlook)?;
     let meter = (node.meter)(&outlook.meter)?;
@@ -97,7 +107,7 @@ pub async fn launch(
     let program = checked.compile(&*node.engine.0)?;
     let Outlook { meter: meter_name, limits, .. } = outlook;
     let fitted = Fitted { checked, program, meter, meter_name, limits };
-    Ok(assemble(node, (opened, read), fitted, plan, cancel))
+    Ok(assemble(node, opened, fitted, plan, cancel))
 }
 
 /// A module that was made ready for a node, with what it is run under.
@@ -113,7 +123,7 @@ pub(crate) struct Fitted {
 /// Puts together the run of an agent that is open.
 pub(crate) fn assemble(
     node: &Node,
-    (opened, read): (Opened, Moment),
+    opened: Opened,
     fitted: Fitted,
     plan: Plan,
     cancel: CancelFlag,
@@ -161,7 +171,7 @@ pub(crate) fn assemble(
         driver: Driver::new(plan, beginning),
         notices,
         holds,
-        read,
+        read: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use igor_core::format::AgentId;
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::Holding;
+use igor_core::lease::Moment;
 use igor_node::shell::{FleetHandle, Told, run_fleet};
 use igor_node::{Request, RunEvent, StopReason, Stopped, launch, whereabouts};
 
@@ -63,8 +64,9 @@ async fn live(run: Run, output: &Output) -> Result<Exit, Problem> {
     } else {
         let cancel = CancelFlag::default();
         station.arrives(&agent, cancel.clone());
+        let began = Moment::of(&*node.clock);
         let launched = launch(node, request, plan, cancel).await;
-        Some(launched.map_err(|error| scene.launch(&error))?)
+        Some(launched.map_err(|error| scene.launch(&error))?.read_at(began))
     };
     network::open(&station, &scene, output).await?;
     let address = Address::take(&station.dir, Some(&agent))?;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use igor_core::Limits;
 use igor_core::format::{AgentId, Nanos, NodeKey, Retry, Wish};
 use igor_core::gas::CancelFlag;
+use igor_core::lease::Moment;
 use igor_core::transport::NodeId;
 use igor_node::handoff::package::Taken;
 use igor_node::peers::{Failure, Itinerary, RetryPolicy, Step, Wanted};
@@ -54,8 +55,9 @@ impl Premises for Home {
         let cancel = CancelFlag::default();
         self.0.arrives(&agent, cancel.clone());
         let plan = Plan { first_tick_ns: 0, ..self.0.assembly.plan(None) };
+        let began = Moment::of(&*self.0.assembly.node.clock);
         match taken.launch(&self.0.assembly.node, plan, cancel).await {
-            Ok(launched) => self.0.handle.add(launched),
+            Ok(launched) => self.0.handle.add(launched.read_at(began)),
             Err(error) => {
                 let problem = self.0.scene(&agent).launch(&error);
                 self.0.rest(&agent, "not_started", &problem.to_string());

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use igor_core::format::{AgentId, FundId, Microcents, NodeKey, Wish};
 use igor_core::gas::CancelFlag;
+use igor_core::lease::Moment;
 use igor_node::shell::{FleetHandle, Told};
 use igor_node::{
     FundingError, Granted, Launched, NotGranted, Request, RunEvent, StopReason, fund, launch,
@@ -244,8 +245,10 @@ impl Station {
         };
         let request = self.assembly.request(agent, module, manifest).map_err(refused)?;
         let request = Request { budget, meter: meter.or(request.meter.clone()), ..request };
+        let began = Moment::of(&*node.clock);
         let launched = launch(node, request, self.assembly.plan(None), cancel).await;
-        launched.map_err(|error| refused(scene.launch(&error)))
+        let launched = launched.map_err(|error| refused(scene.launch(&error)))?;
+        Ok(launched.read_at(began))
     }
 
     /// Sets an agent down as stopped for this reason.

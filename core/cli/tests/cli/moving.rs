@@ -223,3 +223,24 @@ fn an_agent_that_was_removed_can_come_again() {
     target.done(&["migrate", "heartbeat", "--to", source.address()]);
     source.ticks("heartbeat", 1);
 }
+
+#[test]
+fn a_node_that_ends_gives_its_agents_to_the_node_that_is_named_for_it() {
+    let target = Node::on(Place::new(), &[]);
+    let source = Node::on(Place::new(), &["--drain-to", target.address()]);
+    let modules = Place::new();
+    let module = modules.prebuilt("heartbeat");
+    let names = ["one", "two", "rests"];
+    for name in names {
+        source.done(&["start", &module, "--agent-id", name]);
+        source.way().ticks_beyond(name, 1);
+    }
+    source.done(&["stop", "rests"]);
+    let place = source.drain(Signal::TERM);
+    for name in ["one", "two"] {
+        target.way().ticks_beyond(name, 2);
+        let status = ask(["run", &module, "--agent-id", name, "--checkpoint-dir", &place.data()]);
+        status.refused(1, &["was given to the node"]);
+    }
+    assert_eq!(target.way().runs("rests"), None, "it did not run");
+}

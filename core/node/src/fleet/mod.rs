@@ -147,7 +147,8 @@ impl Fleet {
         };
         self.seats.insert(name, seat);
         self.agents.insert(seat, agent);
-        let is_doubted = self.tenancies.as_mut().is_some_and(|them| them.join(seat, read));
+        let tenancies = self.tenancies.as_mut();
+        let is_doubted = tenancies.zip(read).is_some_and(|(them, read)| them.join(seat, read));
         self.with(seat, |agent| agent.driver.begin(now_ns));
         if is_doubted {
             self.handle(now_ns, seat, Event::Doubted);

@@ -4,7 +4,6 @@
 use igor_core::format::{AgentId, AgentRecord, Head, PublicKey, encode_identity};
 use igor_core::gas::CancelFlag;
 use igor_core::handoff::Custody;
-use igor_core::lease::Moment;
 use igor_core::storage::{Committed, Group, Key, Precondition, StorageError, Version};
 
 use super::Complete;
@@ -98,7 +97,6 @@ impl Taken {
         cancel: CancelFlag,
     ) -> Result<Launched, LaunchError> {
         let Self { complete, checkpoint: version } = self;
-        let read = Moment::of(&*node.clock);
         let Complete { known, footing, key, record, checkpoint, place, receipts, holds, .. } =
             complete;
         let Footing { granted, checked, program } = footing;
@@ -130,6 +128,6 @@ impl Taken {
         let storage = &*node.storage.0;
         let means = Means { mode: node.mode, entropy: &*node.entropy };
         let opened = go_on_from(storage, terms, (living, end), Vec::new(), means, holds).await?;
-        Ok(assemble(node, (opened, read), fitted, plan, cancel))
+        Ok(assemble(node, opened, fitted, plan, cancel))
     }
 }
