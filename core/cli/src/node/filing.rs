@@ -56,7 +56,7 @@ impl Station {
             let imported = runtime.block_on(checked.unpack(storage, key, &scene, &mut |_| {}))?;
             let seen = runtime.block_on(look_at(&station, &scene.agent));
             seen.map_err(|error| scene.storage(&error))?;
-            station.changed(&scene.agent);
+            station.make_known(&scene.agent);
             Ok(imported)
         })
         .await

@@ -136,7 +136,7 @@ impl Station {
     }
 
     /// Lets the node's moves know an agent that ticks here.
-    fn make_known(&self, agent: &AgentId) {
+    pub(super) fn make_known(&self, agent: &AgentId) {
         let Some(network) = self.network() else { return };
         let (storage, moves) = (Arc::clone(&self.assembly.node.storage.0), network.moves.clone());
         let agent = agent.clone();
@@ -148,11 +148,12 @@ impl Station {
         });
     }
 
-    /// Lets the node's moves know only what is durable of an agent now.
-    pub(super) fn changed(&self, agent: &AgentId) {
-        if let Some(network) = self.network() {
-            network.moves.forget(agent);
-            self.make_known(agent);
+    /// Lets the node's moves know what is left of an agent that was removed.
+    pub(super) async fn removed(&self, agent: &AgentId) {
+        let Some(network) = self.network() else { return };
+        match whereabouts(&*self.assembly.node.storage.0, agent).await {
+            Ok(left) => network.moves.renew(agent, left),
+            Err(error) => tracing::warn!(%agent, %error, "it is not known where an agent is"),
         }
     }
 

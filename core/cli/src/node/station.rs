@@ -387,7 +387,7 @@ impl Station {
         match remove(&*self.assembly.node.storage.0, agent, with_history).await {
             Ok(_) => {
                 self.known.forget(agent);
-                self.changed(agent);
+                self.removed(agent).await;
                 Ok(Removed { agent_id: agent.to_string(), with_history })
             }
             Err(error) => {

@@ -208,6 +208,19 @@ impl Handoffs {
         }
     }
 
+    /// Takes in all that is durable of an agent of this name after it was removed: less than before, or nothing. What
+    /// is under way, or was decided since that was read, is known better.
+    pub fn renew(&mut self, now_ns: u64, name: &AgentId, whereabouts: Option<Whereabouts>) {
+        let is_older = |post: &Post| {
+            whereabouts.as_ref().is_some_and(|it| it.custody.decided < post.custody().decided)
+        };
+        if self.post(name).is_some_and(|post| !post.is_idle() || is_older(post)) {
+            return;
+        }
+        self.forget(name);
+        whereabouts.into_iter().for_each(|it| self.know(now_ns, it));
+    }
+
     fn drop_post(&mut self, agent: &PublicKey) {
         self.timers.clear(*agent);
         let post = self.posts.remove(agent);

@@ -272,11 +272,29 @@ fn what_is_forgotten_or_known_anew_counts_no_more_among_what_is_under_way() {
     let mut target = expecting();
     target.know(0, Whereabouts { agent: agent(), name: name(), custody: Custody::held(4) });
     assert_eq!(target.custody(&name()), Some(&Custody::default()), "it is on its way here");
+    target.renew(0, &name(), None);
+    assert!(target.expects(&agent(), TRANSFER), "it is on its way still");
     target.forget(&name());
     for number in [1, 2] {
         let transfer = TransferId::from_bytes([number; 16]);
         target.enter(0, id(1), transfer).expect("nobody is under way");
     }
+}
+
+#[test]
+fn of_what_was_removed_is_known_what_is_left_unless_more_was_decided_since() {
+    let mut node = holder();
+    let left = |decided| Whereabouts {
+        agent: agent(),
+        name: name(),
+        custody: Custody { decided, ..Custody::default() },
+    };
+    node.renew(0, &name(), Some(left(2)));
+    assert_eq!(node.custody(&name()), Some(&Custody::held(3)), "it was read too early");
+    node.renew(0, &name(), Some(left(3)));
+    assert_eq!(node.custody(&name()), Some(&left(3).custody));
+    node.renew(0, &name(), None);
+    assert_eq!(node.custody(&name()), None);
 }
 
 #[test]

@@ -85,7 +85,7 @@ pub(super) type Ear = UnboundedSender<Said>;
 /// What reaches the desk.
 pub(super) enum Input {
     Know(Box<Whereabouts>),
-    Forget(AgentId),
+    Renew(AgentId, Option<Box<Whereabouts>>),
     Give {
         name: AgentId,
         target: NodeId,
@@ -151,9 +151,9 @@ impl Moves {
         self.tell(Input::Know(Box::new(whereabouts)));
     }
 
-    /// Forgets an agent that was removed.
-    pub fn forget(&self, agent: &AgentId) {
-        self.tell(Input::Forget(agent.clone()));
+    /// Makes known what is durable of an agent that was removed.
+    pub fn renew(&self, agent: &AgentId, whereabouts: Option<Whereabouts>) {
+        self.tell(Input::Renew(agent.clone(), whereabouts.map(Box::new)));
     }
 
     /// Gives an agent to the node `target` at `place`, as soon as it is its turn; what is returned tells how it ends.
@@ -258,7 +258,7 @@ impl Desk {
         let now_ns = self.now_ns();
         match input {
             Input::Know(whereabouts) => self.handoffs.know(now_ns, *whereabouts),
-            Input::Forget(name) => self.handoffs.forget(&name),
+            Input::Renew(name, left) => self.handoffs.renew(now_ns, &name, left.map(|it| *it)),
             Input::Give { name, target, place, turn, begun, ended } => {
                 let given = self.give(now_ns, &name, target, &place);
                 let _ = begun.send(given.map(|transfer| {
